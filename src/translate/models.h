@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MODELS_H
+#define MODELS_H
+
+/* Which upstream model serves a request: MODEL_MAP, then thinking. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct model_rule {
+	char *glob;  /* * any run, ? one character; exact otherwise */
+	char *model;
+};
+
+struct model_routes {
+	struct model_rule *rules; /* MODEL_MAP, first match wins */
+	size_t n_rules;
+	char *reasoning;  /* REASONING_MODEL or NULL */
+	char *completion; /* COMPLETION_MODEL or NULL */
+};
+
+/* Parses "glob=model,glob=model"; 0, or -1 with a sentence in err. */
+int model_rules_parse(const char *text, struct model_routes *routes, char *err,
+    size_t cap);
+void model_routes_clear(struct model_routes *routes);
+
+/* The upstream's name for the model; borrowed from routes or `asked`.
+ * `thinks`: thinking.type is enabled or adaptive. */
+const char *model_route(const struct model_routes *routes, const char *asked,
+    bool thinks);
+
+bool model_glob(const char *glob, const char *text);
+
+#endif
