@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOG_H
+#define LOG_H
+
+/*
+ * The log: one write(2) a line, to stderr or the log file.  key=value text
+ * (`level=info req=req_… route=messages …`) or JSON.  errno survives.
+ * Never give it a secret; text from outside is escaped here.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+struct log_field {
+	const char *key;
+	const char *text; /* NULL: use number */
+	long long number;
+};
+
+/* path NULL: stderr; a file is made 0600 and never followed through a link.
+ * 0, or -1 with errno. */
+int log_open(const char *path, bool json, bool debug);
+/* SIGHUP: opens the path again. */
+int log_reopen(bool json, bool debug);
+bool log_debugs(void);
+
+/* The request id of the calling thread, shown on its lines; NULL: none. */
+void log_set_request(const char *request_id);
+
+void log_fields(enum log_level level, const char *what,
+    const struct log_field *fields, size_t n);
+void log_say(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

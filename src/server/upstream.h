@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef UPSTREAM_H
+#define UPSTREAM_H
+
+/*
+ * The only file that knows libcurl: one blocking call to the upstream with
+ * callbacks as its bytes arrive.  Easy handles are kept in a last-in
+ * first-out pool, so that the warmest connection is used again; DNS answers
+ * and TLS sessions are shared between them.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "translate/errors.h"
+
+struct cancel;
+struct settings;
+struct upstream;
+
+/* The head of an answer; "" where a header is absent. */
+struct upstream_head {
+	int status;
+	char content_type[128];
+	char retry_after[64], retry_after_ms[32], should_retry[8];
+	char request_id[128]; /* the upstream's x-request-id */
+	/* x-ratelimit-{limit,remaining,reset}-{requests,tokens} */
+	char ratelimit[3][2][48];
+};
+
+struct upstream_call {
+	const struct settings *settings;
+	const char *method;     /* "POST" or "GET" */
+	const char *url;
+	const char *body;       /* borrowed; NULL for GET */
+	size_t body_len;
+	const char *client_key; /* the client's own credential, or NULL; used
+	                           where no key is configured */
+	bool want_events;       /* Accept: text/event-stream */
+	bool fresh_connection;  /* do not use a kept one */
+	struct cancel *cancel;  /* may be NULL */
+	long first_byte_timeout_ms, idle_timeout_ms; /* 0: the settings' */
+	long total_timeout_ms;  /* 0: none */
+	size_t max_reply_bytes;
+
+	/* Each runs on the calling thread; -1 ends the call (UPSTREAM_STOPPED).
+	 * on_head comes once, before the first on_body (not for 1xx). */
+	int (*on_head)(void *cookie, const struct upstream_head *head);
+	int (*on_body)(void *cookie, const char *bytes, size_t len);
+	/* About once a second, also in silence, before the head too;
+	 * silent_ms: since the last byte (or the start). */
+	int (*on_tick)(void *cookie, long silent_ms);
+	void *cookie;
+};
+
+enum upstream_end {
+	UPSTREAM_COMPLETE,  /* the whole body came */
+	UPSTREAM_STOPPED,   /* a callback ended it */
+	UPSTREAM_CANCELLED, /* see cancel_reason() */
+	UPSTREAM_BROKEN,    /* see cause and detail */
+};
+
+struct upstream_result {
+	enum upstream_end end;
+	enum error_cause cause;
+	char detail[256];  /* host and cause in words, no secrets */
+	int status;        /* 0 if no head came */
+	bool sent;         /* the request may have reached the upstream */
+	bool reused;       /* went over a kept connection */
+	long first_byte_ms;
+};
+
+/* Once per process, before any thread / after the last call. */
+struct upstream *upstream_new(void);
+void upstream_free(struct upstream *u);
+
+/* Makes the call and waits for its end. */
+void upstream_perform(struct upstream *u, const struct upstream_call *call,
+    struct upstream_result *result);
+
+/* Drops kept connections (settings were reloaded). */
+void upstream_forget(struct upstream *u);
+
+#endif

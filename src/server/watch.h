@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WATCH_H
+#define WATCH_H
+
+/*
+ * Notices clients that leave while their answer is still being made:
+ * libmicrohttpd does not look at a socket while its thread waits.  One thread,
+ * one epoll (poll where there is none) over the sockets of running requests.
+ */
+
+struct cancel;
+struct watch;
+
+/* Starts the thread; NULL with errno set. */
+struct watch *watch_start(void);
+void watch_stop(struct watch *w);
+
+/*
+ * Fires `c` with CANCEL_CLIENT_GONE when the peer of `client_fd` closes or
+ * half-closes.  0, or -1 with errno.  After watch_remove() has returned the
+ * watcher touches neither fd nor cancel again.
+ */
+int watch_add(struct watch *w, int client_fd, struct cancel *c);
+void watch_remove(struct watch *w, int client_fd, struct cancel *c);
+
+#endif
