@@ -1,50 +1,190 @@
 # SPDX-License-Identifier: MIT
-# anthropic-proxy: `make` builds build/anthropic-proxy from Debian packages alone.
+# anthropic-proxy.  `make` builds build/anthropic-proxy from Debian packages
+# alone; `make help` names the other targets.  GNU make.
 
 VERSION = 2.0.0
+PREFIX ?= /usr/local
 CC ?= cc
+AR ?= ar
+NODE ?= node
 PKGS = libmicrohttpd libcurl libcjson openssl
 CFLAGS ?= -O2 -g
+
+# Every variant has its own build directory: SAN=address,undefined or
+# SAN=thread, PORTABLE=1 (the POSIX fallbacks); B=… names another one.
+B = build$(if $(SAN),-$(if $(findstring thread,$(SAN)),tsan,asan))$(if \
+	$(PORTABLE),-portable)
+
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	-Wwrite-strings -Wvla
+	-Wwrite-strings -Wvla $(if $(WERROR),-Werror)
+HARDEN = -fPIE -fstack-protector-strong $(if $(SAN)$(findstring \
+	-O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN_LD := $(if $(filter Darwin,$(shell uname)),,-pie -Wl,-z,relro,-z,now)
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))
-B = build$(if $(SAN),-san-$(firstword $(subst $(comma), ,$(SAN))))
-comma = ,
-SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) $(CFLAGS) $(SANFLAGS) \
-	-Isrc $(PKG_CFLAGS) -DVERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) $(CFLAGS) $(HARDEN) \
+	$(SANITIZE) $(if $(PORTABLE),-DPORTABLE) -Isrc $(PKG_CFLAGS) -pthread
+COMPILE = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP
+LINK = $(CC) $(ALL_CFLAGS) $(HARDEN_LD) $(LDFLAGS)
+
+# What only Linux has stands in one file each; PORTABLE=1 takes its fallback.
+LINUX_ONLY = src/server/watch_epoll.c
+FALLBACK = src/server/watch_poll.c
 
 CORE_SRC := $(wildcard src/wire/*.c src/translate/*.c)
-SHELL_SRC := $(wildcard src/server/*.c src/app/*.c) src/main.c
+SERVER_SRC := $(filter-out $(if $(PORTABLE),$(LINUX_ONLY),$(FALLBACK)), \
+	$(wildcard src/server/*.c))
+APP_SRC := $(wildcard src/app/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+GOLDEN_SRC := $(wildcard tests/golden/golden_*.c)
+GOLDEN_HELP_SRC := $(wildcard tests/golden/strict*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+
 CORE_OBJ = $(CORE_SRC:%.c=$(B)/%.o)
-SHELL_OBJ = $(SHELL_SRC:%.c=$(B)/%.o)
+SERVER_OBJ = $(SERVER_SRC:%.c=$(B)/%.o)
+APP_OBJ = $(APP_SRC:%.c=$(B)/%.o)
+UNIT_BIN = $(UNIT_SRC:%.c=$(B)/%)
+GOLDEN_BIN = $(GOLDEN_SRC:%.c=$(B)/%)
+GOLDEN_HELP_OBJ = $(GOLDEN_HELP_SRC:%.c=$(B)/%.o)
+FUZZ_BIN = $(FUZZ_SRC:%.c=$(B)/%)
 
 all: $(B)/anthropic-proxy
 
-$(B)/anthropic-proxy: $(SHELL_OBJ) $(B)/core.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -pthread
+# -- the program -------------------------------------------------------------
+
+$(B)/anthropic-proxy: $(B)/src/main.o $(B)/app.a $(B)/server.a $(B)/core.a
+	$(LINK) -o $@ $^ $(PKG_LIBS)
 
 $(B)/core.a: $(CORE_OBJ)
+$(B)/server.a: $(SERVER_OBJ)
+$(B)/app.a: $(APP_OBJ)
+$(B)/%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -DVERSION='"$(VERSION)"' -c -o $@ $<
 
-# `make unit` runs all, `make unit M=sse` one.
-UNIT_SRC := $(wildcard tests/unit/test_$(or $(M),*).c)
-UNIT_BIN = $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do ./$$t; done
+# -- tests -------------------------------------------------------------------
 
-$(B)/tests/%: tests/unit/%.c $(B)/core.a
+check:
+	@rm -rf $(B)/tally
+	@for suite in unit golden e2e; do $(MAKE) --no-print-directory $$suite; \
+	done; scripts/tally sum $(B)/tally unit golden e2e
+
+# A test of the core links the core and cJSON alone: the linker keeps the
+# wall.  One whose second line says `links: server` or `app` gets those too.
+CORE_LIBS = $(B)/core.a -lcjson -lcmocka -lm
+LINKS_APP := $(patsubst %.c,%,$(shell grep -lsx '/\* links: app \*/' \
+	$(UNIT_SRC)))
+LINKS_SERVER := $(LINKS_APP) $(patsubst %.c,%,$(shell grep -lsx \
+	'/\* links: server \*/' $(UNIT_SRC)))
+$(LINKS_APP:%=$(B)/%): $(B)/app.a
+$(LINKS_APP:%=$(B)/%): APP_LIBS = $(B)/app.a
+$(LINKS_SERVER:%=$(B)/%): $(B)/server.a
+$(LINKS_SERVER:%=$(B)/%): SERVER_LIBS = $(B)/server.a
+$(LINKS_SERVER:%=$(B)/%): OUTER_LIBS = $(PKG_LIBS)
+
+$(B)/tests/unit/%: tests/unit/%.c $(B)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(B)/core.a -lcjson -lcmocka -lm
+	$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(APP_LIBS) \
+	    $(SERVER_LIBS) $(CORE_LIBS) $(OUTER_LIBS)
+
+$(B)/tests/golden/%: tests/golden/%.c $(GOLDEN_HELP_OBJ) $(B)/core.a
+	@mkdir -p $(@D)
+	$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(GOLDEN_HELP_OBJ) \
+	    $(CORE_LIBS)
+
+# `make unit` runs all, `make unit M=sse` one; so do `make golden C=case` and
+# `make e2e T=name` (a file of tests/e2e, or a part of a test's name).
+unit: $(if $(M),$(B)/tests/unit/test_$(M),$(UNIT_BIN))
+	@scripts/tally run $(B)/tally unit $(if $(M),-v) $^
+
+golden: $(GOLDEN_BIN)
+	@CASE='$(C)' scripts/tally run $(B)/tally golden $(if $(C),-v) $^
+
+E2E := $(wildcard tests/e2e/*.test.mjs)
+E2E_ONE = $(wildcard tests/e2e/$(T).test.mjs)
+e2e: $(B)/anthropic-proxy
+	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally e2e $(NODE) \
+	    --test $(if $(T),$(or $(E2E_ONE),--test-name-pattern='$(T)' \
+	    $(E2E)),$(E2E))
+
+clients: $(B)/anthropic-proxy
+	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally clients \
+	    tests/clients/run
+
+# `make fuzz TIME=60`: each target that long; `F=json` one of them.
+TIME = 60
+fuzz:
+	@$(MAKE) --no-print-directory B=build-fuzz CC=clang \
+	    SAN=address,undefined CFLAGS='-O1 -g' F='$(F)' TIME='$(TIME)' \
+	    run-fuzz
+run-fuzz: ALL_CFLAGS += -fsanitize=fuzzer-no-link
+run-fuzz: $(if $(F),$(B)/tests/fuzz/fuzz_$(F),$(FUZZ_BIN))
+	@scripts/fuzz '$(TIME)' $(B)/fuzz $^
+
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
+	@mkdir -p $(@D)
+	$(COMPILE) -fsanitize=fuzzer -o $@ $< $(B)/core.a -lcjson -lm
+
+# -- looks -------------------------------------------------------------------
+
+lint:
+	@scripts/lint
+
+format:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | \
+	    xargs clang-format -i
+
+# -- delivery ----------------------------------------------------------------
+
+MAN = $(DESTDIR)$(PREFIX)/share/man
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SHARE = $(DESTDIR)$(PREFIX)/share/doc/anthropic-proxy
+
+install: $(B)/anthropic-proxy
+	install -d $(DESTDIR)$(PREFIX)/bin $(MAN)/man1 $(MAN)/man5 $(UNITS) \
+	    $(SHARE)
+	install -m 755 $< $(DESTDIR)$(PREFIX)/bin/anthropic-proxy
+	install -m 644 man/anthropic-proxy.1 $(MAN)/man1/
+	install -m 644 man/anthropic-proxy.env.5 $(MAN)/man5/
+	sed 's,/usr/local/bin,$(PREFIX)/bin,' config/anthropic-proxy.service \
+	    >$(UNITS)/anthropic-proxy.service
+	install -m 644 config/anthropic-proxy.socket $(UNITS)/
+	chmod 644 $(UNITS)/anthropic-proxy.service
+	install -m 644 README.md LICENSE config/example.env $(SHARE)/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/anthropic-proxy \
+	    $(MAN)/man1/anthropic-proxy.1 $(MAN)/man5/anthropic-proxy.env.5 \
+	    $(UNITS)/anthropic-proxy.service $(UNITS)/anthropic-proxy.socket
+	rm -rf $(SHARE)
+
+# The tarball of the last commit.
+dist:
+	@mkdir -p build
+	git archive --prefix=anthropic-proxy-$(VERSION)/ HEAD | \
+	    gzip -9n >build/anthropic-proxy-$(VERSION).tar.gz
+
+release-check:
+	@scripts/release-check
 
 clean:
 	rm -rf build build-*
 
--include $(CORE_OBJ:.o=.d) $(SHELL_OBJ:.o=.d)
-.PHONY: all unit clean
+help:
+	@echo 'all check unit golden e2e clients fuzz lint format'
+	@echo 'install uninstall dist release-check clean'
+	@echo 'SAN=address,undefined|thread PORTABLE=1 WERROR=1 B=DIR'
+	@echo 'unit M=module, golden C=case, e2e T=name, fuzz F=target TIME=s'
+
+-include $(CORE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(APP_OBJ:.o=.d) \
+	$(B)/src/main.d $(GOLDEN_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) \
+	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d)
+.PHONY: all check unit golden e2e clients fuzz run-fuzz lint format install \
+	uninstall dist release-check clean help
+.DELETE_ON_ERROR:
