@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 struct buf {
-	char *data;       /* NUL after the last byte once anything was added */
-	size_t len;       /* bytes in use; the bytes may hold NULs */
-	size_t cap;       /* bytes allocated */
+	char *data;	  /* NUL after the last byte once anything was added */
+	size_t len;	  /* bytes in use; the bytes may hold NULs */
+	size_t cap;	  /* bytes allocated */
 	size_t max_bytes; /* the ceiling of len */
-	bool failed;      /* out of memory or past the ceiling: sticky */
+	bool failed;	  /* out of memory or past the ceiling: sticky */
 };
 
 /* Makes an empty buffer in the caller's storage.  Allocates nothing. */

@@ -12,8 +12,7 @@
 static const struct {
 	int status;
 	const char *type;
-} kinds[] = {
-	{ 200, "" },
+} kinds[] = { { 200, "" },
 #define X(name, status, type) { status, type },
 	FAULT_KINDS(X)
 #undef X

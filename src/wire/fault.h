@@ -17,20 +17,20 @@ struct buf;
  * Kind, HTTP status, Anthropic error type.  Statuses and types are those of
  * the Messages API's error table.
  */
-#define FAULT_KINDS(X)                                         \
-	X(BAD_REQUEST, 400, "invalid_request_error")           \
-	X(AUTHENTICATION, 401, "authentication_error")         \
-	X(BILLING, 402, "billing_error")                       \
-	X(PERMISSION, 403, "permission_error")                 \
-	X(NOT_FOUND, 404, "not_found_error")                   \
-	X(METHOD, 405, "invalid_request_error")                \
-	X(CONFLICT, 409, "conflict_error")                     \
-	X(TOO_LARGE, 413, "request_too_large")                 \
-	X(RATE_LIMIT, 429, "rate_limit_error")                 \
-	X(HEADERS_TOO_LARGE, 431, "invalid_request_error")     \
-	X(INTERNAL, 500, "api_error")                          \
-	X(BAD_GATEWAY, 502, "api_error")                       \
-	X(TIMEOUT, 504, "timeout_error")                       \
+#define FAULT_KINDS(X)                                                         \
+	X(BAD_REQUEST, 400, "invalid_request_error")                           \
+	X(AUTHENTICATION, 401, "authentication_error")                         \
+	X(BILLING, 402, "billing_error")                                       \
+	X(PERMISSION, 403, "permission_error")                                 \
+	X(NOT_FOUND, 404, "not_found_error")                                   \
+	X(METHOD, 405, "invalid_request_error")                                \
+	X(CONFLICT, 409, "conflict_error")                                     \
+	X(TOO_LARGE, 413, "request_too_large")                                 \
+	X(RATE_LIMIT, 429, "rate_limit_error")                                 \
+	X(HEADERS_TOO_LARGE, 431, "invalid_request_error")                     \
+	X(INTERNAL, 500, "api_error")                                          \
+	X(BAD_GATEWAY, 502, "api_error")                                       \
+	X(TIMEOUT, 504, "timeout_error")                                       \
 	X(OVERLOADED, 529, "overloaded_error")
 
 enum fault_kind {
@@ -45,10 +45,10 @@ enum fault_retry { FAULT_RETRY_UNSAID, FAULT_RETRY_NO, FAULT_RETRY_YES };
 #define FAULT_MESSAGE_MAX 4096
 
 struct fault {
-	enum fault_kind kind;          /* FAULT_NONE: nothing is wrong */
+	enum fault_kind kind;	       /* FAULT_NONE: nothing is wrong */
 	enum fault_retry should_retry; /* becomes x-should-retry */
-	long retry_after_ms;           /* becomes retry-after; 0: unsaid */
-	char error_code[64];           /* error.details.error_code; "": none */
+	long retry_after_ms;	       /* becomes retry-after; 0: unsaid */
+	char error_code[64];	       /* error.details.error_code; "": none */
 	char message[FAULT_MESSAGE_MAX]; /* valid UTF-8, NUL-terminated */
 };
 
@@ -61,8 +61,8 @@ int fault_set(struct fault *why, enum fault_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The same for text that is no format and may hold anything. */
-int fault_set_text(struct fault *why, enum fault_kind kind, const char *text,
-    size_t len);
+int fault_set_text(
+    struct fault *why, enum fault_kind kind, const char *text, size_t len);
 
 /* Out of memory: one request's failure, not the process's. */
 int fault_no_memory(struct fault *why);
@@ -78,7 +78,7 @@ const char *fault_type(enum fault_kind kind);
  * {"type":"error","error":{"type":…,"message":…},"request_id":…}
  * as one line without a newline.  `request_id` may be NULL (then null).
  */
-void fault_print(const struct fault *why, const char *request_id,
-    struct buf *out);
+void
+fault_print(const struct fault *why, const char *request_id, struct buf *out);
 
 #endif

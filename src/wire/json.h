@@ -32,14 +32,15 @@ struct json_slice {
 };
 
 struct json_limits {
-	unsigned max_depth; /* nesting; at most 900, cJSON's own is 1000 */
-	size_t max_values;  /* items of the whole document */
+	unsigned
+	    max_depth; /* nesting; at most 900 (cJSON's own is 1000), 0: 512 */
+	size_t max_values; /* items of the whole document; 0: a million */
 };
 
 struct json_doc {
 	const char *text; /* the text the slices point into */
 	size_t len;
-	char *owned;      /* the text, where it had to be repaired */
+	char *owned; /* the text, where it had to be repaired */
 	cJSON *root;
 	bool has_nul_key; /* some key holds \u0000: see json_find_nul_key */
 };
@@ -47,7 +48,7 @@ struct json_doc {
 /*
  * Parses one JSON document, strictly (RFC 8259, valid UTF-8, nothing behind
  * it but white space).  `text` is borrowed and must outlive the document.
- * A lone surrogate escape does not make it invalid.
+ * A lone surrogate escape does not make it invalid.  `limits` may be NULL.
  * Returns 0, or -1 with `why` (BAD_REQUEST, INTERNAL when out of memory);
  * `doc` is good for json_doc_clear() either way.
  */
@@ -56,7 +57,8 @@ int json_parse(struct json_doc *doc, const char *text, size_t len,
 
 /*
  * The same for what an upstream sends: a byte order mark is skipped, invalid
- * UTF-8 becomes U+FFFD, a raw control character in a string its escape.
+ * UTF-8 becomes U+FFFD, a raw control character in a string its escape.  The
+ * fault speaks of the upstream's answer and is BAD_GATEWAY.
  */
 int json_parse_lenient(struct json_doc *doc, const char *text, size_t len,
     const struct json_limits *limits, struct fault *why);
@@ -67,8 +69,8 @@ void json_doc_clear(struct json_doc *doc);
  * Checks a text without building anything: 0 if it is one valid JSON value
  * of type `type` ('{', '[', or 0 for any), else -1.
  */
-int json_check(const char *text, size_t len, char type,
-    const struct json_limits *limits);
+int json_check(
+    const char *text, size_t len, char type, const struct json_limits *limits);
 
 /* -- looking things up ---------------------------------------------------- */
 
@@ -92,11 +94,12 @@ bool json_get_true(const cJSON *object, const char *key);
 
 /*
  * A number as an integer; 1e3 and 100.0 count.  Returns 0, or -1 if `item`
- * is NULL, no number, not integral or out of range.
+ * is NULL, no number, not integral or out of range; *value is then untouched.
  */
 int json_int64(const struct json_doc *doc, const cJSON *item, int64_t *value);
 
-/* A number as a double (rounded).  0, or -1 if it is none. */
+/* A number as a double (rounded; infinite past its range).  0, or -1 if it
+ * is none or is written with 400 digits or more. */
 int json_number(const struct json_doc *doc, const cJSON *item, double *value);
 
 /* -- slices --------------------------------------------------------------- */
@@ -134,16 +137,26 @@ void json_unescape(struct buf *out, struct json_slice body);
 /* A tree item that prints exactly this text; NULL when out of memory. */
 cJSON *json_raw(const char *text, size_t len);
 
-/* Each adds a member and returns false when out of memory (then nothing is
- * added).  `body` is an escaped body, `text` is escaped, `raw` is JSON text;
- * a NULL tree is taken and gives false. */
+/* Items that print a string: out of an escaped body (lone surrogates become
+ * \ufffd) or of a text, which is escaped.  NULL when out of memory. */
+cJSON *json_body_item(struct json_slice body);
+cJSON *json_text_item(const char *text);
+
+/*
+ * Each adds a member and returns false when out of memory (then nothing is
+ * added).  `body` is an escaped body, `text` is escaped, `raw` is JSON text.
+ * json_add() takes the item, also when it fails; NULL gives false.  So does a
+ * NULL object.
+ */
+bool json_add(cJSON *object, const char *key, cJSON *item);
 bool json_add_body(cJSON *object, const char *key, struct json_slice body);
 bool json_add_text(cJSON *object, const char *key, const char *text);
 bool json_add_raw(cJSON *object, const char *key, struct json_slice raw);
 bool json_add_int(cJSON *object, const char *key, int64_t value);
 bool json_add_bool(cJSON *object, const char *key, bool value);
 
-/* Appends a built tree (never a parsed one) without white space. */
+/* Appends a built tree (never a parsed one) without white space.  0, or -1
+ * when out of memory or room. */
 int json_print(const cJSON *tree, struct buf *out);
 
 #endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A cJSON tree whose items know their place in the text, and looking things
+ * up in it.  Knows no meaning of any key.
+ */
+#include "wire/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/buf.h"
+#include "wire/fault.h"
+#include "wire/jsonscan.h"
+#include "wire/utf8.h"
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+#define KEY_HAS_NUL	(1 << 12) /* in a cJSON type, above cJSON's bits */
+
+/* Who sent the text: decides how its faults are told. */
+enum sender { CLIENT, UPSTREAM };
+
+static int
+tell(const struct json_scan *scan, enum sender sender, struct fault *why)
+{
+	enum fault_kind kind =
+	    sender == CLIENT ? FAULT_BAD_REQUEST : FAULT_BAD_GATEWAY;
+	const char *whose =
+	    sender == CLIENT ? "The request body" : "The upstream's answer";
+
+	if (scan->result == JSON_SCAN_NO_MEMORY)
+		return fault_no_memory(why);
+	if (scan->error_limit != 0)
+		return fault_set(why, kind,
+		    "%s cannot be read: %s %zu at byte %zu", whose, scan->error,
+		    scan->error_limit, scan->error_at);
+	return fault_set(why, kind, "%s is not valid JSON: %s at byte %zu",
+	    whose, scan->error, scan->error_at);
+}
+
+/*
+ * A copy of the same length, for cJSON only, with U+FFFD for what it would
+ * cut or refuse, and 0 for numbers that overflow its buffer.
+ */
+static char *
+harmless_copy(const struct json_scan *scan, const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+	unsigned char *p, *end;
+	bool pair;
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, text, len);
+	p = (unsigned char *)copy;
+	end = p + len;
+	while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		pair = false;
+		if (p[1] == 'u' && (json_hex4(p + 2) == 0 ||
+				       json_lone_surrogate(p, end, &pair) != 0))
+			memcpy(p, "\\ufffd", 6);
+		p += pair ? 12 : 2;
+	}
+	if ((scan->found & JSON_FOUND_LONG_NUMBER) == 0)
+		return copy;
+	for (size_t i = 0; i < scan->n_places; i++) {
+		const struct json_place *at = &scan->places[i];
+
+		if (at->len < JSON_LONG_NUMBER ||
+		    strchr("{[\"", text[at->offset]) != NULL)
+			continue;
+		memset(copy + at->offset, ' ', at->len);
+		copy[at->offset] = '0';
+	}
+	return copy;
+}
+
+/* Writes the places into the items; both are in the same order. */
+static void
+attach_places(cJSON *root, const struct json_scan *scan)
+{
+	cJSON *parents[JSON_DEPTH_CEILING], *item = root;
+	const struct json_place *place = scan->places;
+	size_t depth = 0;
+
+	while (item != NULL) {
+		item->valuedouble = place->offset;
+		item->valueint = (int)place->len;
+		if (place->key_has_nul)
+			item->type |= KEY_HAS_NUL;
+		place++;
+		if (item->child != NULL) {
+			parents[depth++] = item;
+			item = item->child;
+			continue;
+		}
+		while (item->next == NULL && depth > 0)
+			item = parents[--depth];
+		item = item->next;
+	}
+}
+
+/* Builds the tree of a text that has been scanned. */
+static int
+build(struct json_doc *doc, const struct json_scan *scan, struct fault *why)
+{
+	const unsigned harm =
+	    JSON_FOUND_NUL | JSON_FOUND_LONE | JSON_FOUND_LONG_NUMBER;
+	const char *end;
+	char *copy = NULL;
+
+	if ((scan->found & harm) != 0 &&
+	    (copy = harmless_copy(scan, doc->text, doc->len)) == NULL)
+		return fault_no_memory(why);
+	doc->root = cJSON_ParseWithLengthOpts(
+	    copy != NULL ? copy : doc->text, doc->len, &end, 0);
+	free(copy);
+	if (doc->root == NULL)
+		return fault_no_memory(why);
+	attach_places(doc->root, scan);
+	doc->has_nul_key = (scan->found & JSON_FOUND_NUL_KEY) != 0;
+	return 0;
+}
+
+int
+json_parse(struct json_doc *doc, const char *text, size_t len,
+    const struct json_limits *limits, struct fault *why)
+{
+	struct json_scan scan;
+	int rc;
+
+	*doc = (struct json_doc){ .text = text, .len = len };
+	if (json_scan(&scan, text, len, limits, true) == JSON_SCAN_OK)
+		rc = build(doc, &scan, why);
+	else
+		rc = tell(&scan, CLIENT, why);
+	json_scan_clear(&scan);
+	return rc;
+}
+
+/* Copies one odd byte or more of a string; returns how many it took. */
+static size_t
+repair_bytes(struct buf *out, const unsigned char *p, size_t left)
+{
+	size_t len;
+
+	if (*p < 0x20) {
+		json_escape(out, (const char *)p, 1);
+		return 1;
+	}
+	if (*p == '\\' && left > 1 && p[1] < 0x80)
+		len = 2;
+	else if (*p < 0x80)
+		len = 1;
+	else if ((len = utf8_char_len(p, left)) == 0) {
+		BUF_ADD_LIT(out, UTF8_REPLACEMENT);
+		return utf8_bad_len(p, left);
+	}
+	buf_add(out, p, len);
+	return len;
+}
+
+/* Makes doc->owned out of a text with bytes that may not be in one. */
+static int
+repair(struct json_doc *doc)
+{
+	const unsigned char *p = (const unsigned char *)doc->text;
+	const unsigned char *end = p + doc->len, *plain;
+	bool in_string = false;
+	struct buf out;
+
+	buf_init(&out, JSON_TEXT_CEILING);
+	while (p < end) {
+		plain = p;
+		p = json_skip_plain(p, end);
+		buf_add(&out, plain, (size_t)(p - plain));
+		if (p == end)
+			break;
+		if (*p == '"')
+			in_string = !in_string;
+		if (in_string || *p >= 0x80) {
+			p += repair_bytes(&out, p, (size_t)(end - p));
+		} else {
+			buf_add(&out, p, 1);
+			p++;
+		}
+	}
+	doc->owned = buf_take(&out, &doc->len);
+	doc->text = doc->owned;
+	return doc->owned == NULL ? -1 : 0;
+}
+
+int
+json_parse_lenient(struct json_doc *doc, const char *text, size_t len,
+    const struct json_limits *limits, struct fault *why)
+{
+	struct json_scan scan;
+	int rc;
+
+	if (len >= 3 && memcmp(text, BYTE_ORDER_MARK, 3) == 0)
+		text += 3, len -= 3;
+	*doc = (struct json_doc){ .text = text, .len = len };
+	if (json_scan(&scan, text, len, limits, true) == JSON_SCAN_BAD_BYTES) {
+		json_scan_clear(&scan);
+		if (repair(doc) == -1)
+			return fault_no_memory(why);
+		json_scan(&scan, doc->text, doc->len, limits, true);
+	}
+	if (scan.result == JSON_SCAN_OK)
+		rc = build(doc, &scan, why);
+	else
+		rc = tell(&scan, UPSTREAM, why);
+	json_scan_clear(&scan);
+	return rc;
+}
+
+void
+json_doc_clear(struct json_doc *doc)
+{
+	cJSON_Delete(doc->root);
+	free(doc->owned);
+	*doc = (struct json_doc){ .text = "" };
+}
+
+int
+json_check(
+    const char *text, size_t len, char type, const struct json_limits *limits)
+{
+	struct json_scan scan;
+	size_t at = 0;
+	int rc = -1;
+
+	while (
+	    at < len && strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
+		at++;
+	if (at == len || (type != 0 && text[at] != type))
+		return -1;
+	if (json_scan(&scan, text, len, limits, false) == JSON_SCAN_OK)
+		rc = 0;
+	json_scan_clear(&scan);
+	return rc;
+}
+
+const cJSON *
+json_get(const cJSON *object, const char *key)
+{
+	const cJSON *member, *found = NULL;
+
+	if (!cJSON_IsObject(object))
+		return NULL;
+	cJSON_ArrayForEach(member, object) if (member->string != NULL &&
+					       strcmp(member->string, key) == 0)
+	    found = member;
+	return found;
+}
+
+const cJSON *
+json_get_set(const cJSON *object, const char *key)
+{
+	const cJSON *member = json_get(object, key);
+
+	return cJSON_IsNull(member) ? NULL : member;
+}
+
+const char *
+json_get_string(const cJSON *object, const char *key)
+{
+	return cJSON_GetStringValue(json_get(object, key));
+}
+
+bool
+json_is(const cJSON *item, const char *text)
+{
+	return cJSON_IsString(item) && item->valuestring != NULL &&
+	       strcmp(item->valuestring, text) == 0;
+}
+
+bool
+json_get_true(const cJSON *object, const char *key)
+{
+	return cJSON_IsTrue(json_get(object, key));
+}
+
+/* The exponent behind e or E, held within what cannot overflow. */
+static long
+read_exponent(const char *p, const char *end)
+{
+	bool negative = *p == '-';
+	long value = 0;
+
+	if (*p == '-' || *p == '+')
+		p++;
+	for (; p < end; p++)
+		if (value < 1000000000)
+			value = value * 10 + (*p - '0');
+	return negative ? -value : value;
+}
+
+/* Appends a decimal digit.  False if it does not fit. */
+static bool
+add_digit(uint64_t *value, unsigned digit)
+{
+	if (*value > (UINT64_MAX - digit) / 10)
+		return false;
+	*value = *value * 10 + digit;
+	return true;
+}
+
+int
+json_int64(const struct json_doc *doc, const cJSON *item, int64_t *value)
+{
+	struct json_slice number = json_slice(doc, item);
+	const char *p = number.text, *end = p + number.len;
+	long scale = 0, zeros = 0; /* powers of ten not yet multiplied in */
+	bool negative, in_fraction = false;
+	uint64_t n = 0;
+
+	if (!cJSON_IsNumber(item))
+		return -1;
+	if ((negative = *p == '-'))
+		p++;
+	for (; p < end && *p != 'e' && *p != 'E'; p++) {
+		if (*p == '.') {
+			in_fraction = true;
+			continue;
+		}
+		scale -= in_fraction;
+		if (*p == '0') {
+			zeros++;
+			continue;
+		}
+		for (; zeros > 0 && n > 0; zeros--)
+			if (!add_digit(&n, 0))
+				return -1;
+		zeros = 0;
+		if (!add_digit(&n, (unsigned)(*p - '0')))
+			return -1;
+	}
+	if (n > 0) {
+		scale += zeros + (p < end ? read_exponent(p + 1, end) : 0);
+		if (scale < 0)
+			return -1;
+		for (; scale > 0; scale--)
+			if (!add_digit(&n, 0))
+				return -1;
+	}
+	if (n > (uint64_t)INT64_MAX + negative)
+		return -1;
+	*value = negative ? (int64_t)(0 - n) : (int64_t)n;
+	return 0;
+}
+
+int
+json_number(const struct json_doc *doc, const cJSON *item, double *value)
+{
+	struct json_slice number = json_slice(doc, item);
+	char text[400];
+
+	if (!cJSON_IsNumber(item) || number.len >= sizeof(text))
+		return -1;
+	memcpy(text, number.text, number.len);
+	text[number.len] = '\0';
+	*value = strtod(text, NULL);
+	return 0;
+}
+
+struct json_slice
+json_slice(const struct json_doc *doc, const cJSON *item)
+{
+	if (item == NULL)
+		return (struct json_slice){ .text = "" };
+	return (
+	    struct json_slice){ .text = doc->text + (size_t)item->valuedouble,
+		.len = (size_t)item->valueint };
+}
+
+struct json_slice
+json_body(const struct json_doc *doc, const cJSON *item)
+{
+	struct json_slice body = { .text = "" };
+
+	if (!cJSON_IsString(item))
+		return body;
+	body = json_slice(doc, item);
+	body.text++;
+	body.len -= 2;
+	return body;
+}
+
+static bool
+is_raw_key(const cJSON *item, const char *const *raw_keys)
+{
+	if (item->string == NULL || raw_keys == NULL)
+		return false;
+	for (; *raw_keys != NULL; raw_keys++)
+		if (strcmp(item->string, *raw_keys) == 0)
+			return true;
+	return false;
+}
+
+const cJSON *
+json_find_nul_key(const cJSON *item, const char *const *raw_keys)
+{
+	const cJSON *parents[JSON_DEPTH_CEILING];
+	size_t depth = 0;
+
+	if (item == NULL || item->child == NULL)
+		return NULL;
+	parents[depth++] = item;
+	item = item->child;
+	for (;;) {
+		if ((item->type & KEY_HAS_NUL) != 0)
+			return item;
+		if (item->child != NULL && !is_raw_key(item, raw_keys)) {
+			parents[depth++] = item;
+			item = item->child;
+			continue;
+		}
+		while (item->next == NULL && depth > 1)
+			item = parents[--depth];
+		if (item->next == NULL)
+			return NULL;
+		item = item->next;
+	}
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The writing half of json.h: escaped text, items that print what they are
+ * given, and printing a built tree straight into a buffer.
+ */
+#include "wire/json.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/buf.h"
+#include "wire/jsonscan.h"
+#include "wire/utf8.h"
+
+/* An empty slice may have no text at all, to which nothing may be added. */
+static const unsigned char *
+first_byte(const char *text)
+{
+	return (const unsigned char *)(text != NULL ? text : "");
+}
+
+/* Appends what stands for the odd byte at `p`; returns how many it took. */
+static size_t
+put_odd_byte(struct buf *out, const unsigned char *p, size_t left)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char from[] = "\"\\\n\t\r\b\f", to[] = "\"\\ntrbf";
+	char text[6] = { '\\', 'u', '0', '0' };
+	const char *found;
+
+	if (*p >= 0x80) {
+		BUF_ADD_LIT(out, UTF8_REPLACEMENT);
+		return utf8_bad_len(p, left);
+	}
+	if ((found = memchr(from, *p, sizeof(from) - 1)) != NULL) {
+		text[1] = to[found - from];
+		buf_add(out, text, 2);
+		return 1;
+	}
+	text[4] = hex[*p >> 4];
+	text[5] = hex[*p & 15];
+	buf_add(out, text, 6);
+	return 1;
+}
+
+void
+json_escape(struct buf *out, const char *bytes, size_t len)
+{
+	const unsigned char *p = first_byte(bytes), *plain = p;
+	const unsigned char *end = p + len;
+	size_t n;
+
+	while ((p = json_skip_plain(p, end)) < end) {
+		if (*p >= 0x80 &&
+		    (n = utf8_char_len(p, (size_t)(end - p))) != 0) {
+			p += n;
+			continue;
+		}
+		buf_add(out, plain, (size_t)(p - plain));
+		p += put_odd_byte(out, p, (size_t)(end - p));
+		plain = p;
+	}
+	buf_add(out, plain, (size_t)(p - plain));
+}
+
+void
+json_put_string(struct buf *out, const char *text)
+{
+	buf_add_char(out, '"');
+	json_escape(out, text, strlen(text));
+	buf_add_char(out, '"');
+}
+
+void
+json_put_body(struct buf *out, struct json_slice body)
+{
+	const unsigned char *p = first_byte(body.text), *whole = p;
+	const unsigned char *end = p + body.len;
+	bool pair;
+
+	while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		if (json_lone_surrogate(p, end, &pair) != 0) {
+			buf_add(out, whole, (size_t)(p - whole));
+			BUF_ADD_LIT(out, "\\ufffd");
+			p += 6;
+			whole = p;
+		} else {
+			p += pair ? 12 : 2;
+		}
+	}
+	buf_add(out, whole, (size_t)(end - whole));
+}
+
+/* Decodes the escape at `p`; returns how many bytes it took. */
+static size_t
+put_escaped(struct buf *out, const unsigned char *p, const unsigned char *end)
+{
+	static const char from[] = "\"\\/ntrbf", to[] = "\"\\/\n\t\r\b\f";
+	const char *found;
+	unsigned code;
+	char text[4];
+	bool pair;
+
+	if (end - p < 2)
+		return 1;
+	if ((found = memchr(from, p[1], sizeof(from) - 1)) != NULL) {
+		buf_add_char(out, to[found - from]);
+		return 2;
+	}
+	if (p[1] != 'u' || end - p < 6 || json_hex4(p + 2) == -1)
+		return 2;
+	code = (unsigned)json_hex4(p + 2);
+	if (json_lone_surrogate(p, end, &pair) != 0)
+		code = 0xFFFD;
+	else if (pair)
+		code = 0x10000 + ((code - 0xD800) << 10) +
+		       ((unsigned)json_hex4(p + 8) - 0xDC00);
+	buf_add(out, text, utf8_encode(code, text));
+	return pair ? 12 : 6;
+}
+
+void
+json_unescape(struct buf *out, struct json_slice body)
+{
+	const unsigned char *p = first_byte(body.text), *slash;
+	const unsigned char *end = p + body.len;
+
+	while (
+	    p < end && (slash = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		buf_add(out, p, (size_t)(slash - p));
+		p = slash + put_escaped(out, slash, end);
+	}
+	buf_add(out, p, (size_t)(end - p));
+}
+
+/* An item that prints these bytes; `quoted` puts quotes around them. */
+static cJSON *
+raw_item(const char *text, size_t len, bool quoted)
+{
+	cJSON *item = cJSON_CreateNull();
+	char *copy = cJSON_malloc(len + 3);
+
+	if (item == NULL || copy == NULL) {
+		cJSON_Delete(item);
+		cJSON_free(copy);
+		return NULL;
+	}
+	copy[0] = '"';
+	if (len > 0)
+		memcpy(copy + quoted, text, len);
+	if (quoted)
+		copy[1 + len] = '"';
+	copy[len + 2 * (size_t)quoted] = '\0';
+	item->type = cJSON_Raw;
+	item->valuestring = copy;
+	return item;
+}
+
+cJSON *
+json_raw(const char *text, size_t len)
+{
+	return raw_item(text, len, false);
+}
+
+/* The quoted text in `b` as an item; clears `b`. */
+static cJSON *
+item_of_buf(struct buf *b)
+{
+	cJSON *item = b->failed ? NULL : raw_item(b->data, b->len, true);
+
+	buf_clear(b);
+	return item;
+}
+
+cJSON *
+json_body_item(struct json_slice body)
+{
+	const unsigned char *p = first_byte(body.text);
+	const unsigned char *end = p + body.len;
+	struct buf whole;
+	bool pair;
+
+	while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		if (json_lone_surrogate(p, end, &pair) != 0) {
+			buf_init(&whole, JSON_TEXT_CEILING);
+			json_put_body(&whole, body);
+			return item_of_buf(&whole);
+		}
+		p += pair ? 12 : 2;
+	}
+	return raw_item(body.text, body.len, true);
+}
+
+cJSON *
+json_text_item(const char *text)
+{
+	size_t len = strlen(text);
+	struct buf whole;
+
+	if (utf8_is_valid(text, len))
+		return cJSON_CreateString(text);
+	buf_init(&whole, JSON_TEXT_CEILING);
+	json_escape(&whole, text, len);
+	return item_of_buf(&whole);
+}
+
+bool
+json_add(cJSON *object, const char *key, cJSON *item)
+{
+	if (object != NULL && item != NULL &&
+	    cJSON_AddItemToObject(object, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+bool
+json_add_body(cJSON *object, const char *key, struct json_slice body)
+{
+	return json_add(object, key, json_body_item(body));
+}
+
+bool
+json_add_text(cJSON *object, const char *key, const char *text)
+{
+	return json_add(object, key, json_text_item(text));
+}
+
+bool
+json_add_raw(cJSON *object, const char *key, struct json_slice raw)
+{
+	return json_add(object, key, json_raw(raw.text, raw.len));
+}
+
+bool
+json_add_int(cJSON *object, const char *key, int64_t value)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRId64, value);
+
+	return json_add(object, key, json_raw(digits, (size_t)len));
+}
+
+bool
+json_add_bool(cJSON *object, const char *key, bool value)
+{
+	return json_add(object, key, cJSON_CreateBool(value));
+}
+
+/* The most that cJSON prints for a text. */
+static size_t
+text_estimate(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text, *end;
+	size_t odd = 0;
+
+	if (p == NULL)
+		return 2;
+	end = p + strlen(text);
+	while ((p = json_skip_plain(p, end)) < end) {
+		odd += *p < 0x20 ? 5 : *p < 0x80 ? 1 : 0;
+		p++;
+	}
+	return (size_t)(end - (const unsigned char *)text) + odd + 2;
+}
+
+/* The most that cJSON prints for a tree, and the room that it asks for. */
+static size_t
+tree_estimate(const cJSON *item)
+{
+	size_t sum = 32; /* a word, a number, brackets, what cJSON asks over */
+
+	if (item->string != NULL)
+		sum += text_estimate(item->string) + 2;
+	if (cJSON_IsRaw(item) && item->valuestring != NULL)
+		return sum + strlen(item->valuestring);
+	if (cJSON_IsString(item))
+		return sum + text_estimate(item->valuestring);
+	for (item = item->child; item != NULL; item = item->next)
+		sum += tree_estimate(item);
+	return sum;
+}
+
+int
+json_print(const cJSON *tree, struct buf *out)
+{
+	size_t room;
+	char *text;
+
+	if (tree == NULL || out->failed)
+		return -1;
+	room = tree_estimate(tree);
+	if (room <= INT_MAX && out->len + room <= out->max_bytes &&
+	    (text = buf_reserve(out, room)) != NULL &&
+	    cJSON_PrintPreallocated((cJSON *)tree, text, (int)room, 0)) {
+		buf_commit(out, strlen(text));
+		return 0;
+	}
+	if (out->failed || (text = cJSON_PrintUnformatted(tree)) == NULL)
+		return -1;
+	buf_add_str(out, text);
+	cJSON_free(text);
+	return out->failed ? -1 : 0;
+}

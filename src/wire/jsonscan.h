@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JSONSCAN_H
+#define JSONSCAN_H
+
+/*
+ * The strict look over a JSON text before cJSON sees it.  Private to the
+ * json files: everybody else includes json.h.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "wire/json.h"
+
+#define JSON_DEPTH_CEILING  900
+#define JSON_DEPTH_DEFAULT  512
+#define JSON_VALUES_DEFAULT 1000000
+#define JSON_TEXT_CEILING   0x7FFFFFF0u
+
+/* Where a value stands in the text. */
+struct json_place {
+	uint32_t offset;
+	uint32_t len : 31;
+	uint32_t key_has_nul : 1; /* its key holds \u0000 */
+};
+
+/* What the scan met that cJSON would harm. */
+enum {
+	JSON_FOUND_NUL = 1,	    /* \u0000 */
+	JSON_FOUND_LONE = 2,	    /* half of a surrogate pair */
+	JSON_FOUND_NUL_KEY = 4,	    /* \u0000 in a key */
+	JSON_FOUND_LONG_NUMBER = 8, /* longer than cJSON's own buffer */
+};
+
+enum json_scan_result {
+	JSON_SCAN_OK = 0,
+	JSON_SCAN_BAD,	     /* see `error` */
+	JSON_SCAN_BAD_BYTES, /* so, but json_repair() may mend it */
+	JSON_SCAN_NO_MEMORY,
+};
+
+struct json_scan {
+	struct json_place *places; /* of every value, in pre-order */
+	size_t n_places;
+	unsigned found;
+	const char *error; /* what is wrong, for a sentence */
+	size_t error_at;
+	size_t error_limit; /* if not 0: the limit that `error` speaks of */
+	/* private from here */
+	const unsigned char *start;
+	enum json_scan_result result;
+	bool wants_places;
+	size_t cap;
+	unsigned depth;
+	uint32_t open[JSON_DEPTH_CEILING];
+	struct json_place first[128];
+};
+
+/* Numbers of at least this many characters break cJSON. */
+#define JSON_LONG_NUMBER 63
+
+/*
+ * Scans a whole text; `wants_places` false: checks only, allocates nothing.
+ * `scan` is good for json_scan_clear() afterwards, whatever the result.
+ */
+enum json_scan_result json_scan(struct json_scan *scan, const char *text,
+    size_t len, const struct json_limits *limits, bool wants_places);
+
+void json_scan_clear(struct json_scan *scan);
+
+/* The first byte that does not stand for itself in a JSON string or is not
+ * ASCII, or `end`. */
+const unsigned char *
+json_skip_plain(const unsigned char *p, const unsigned char *end);
+
+/* The value of four hex digits, or -1. */
+int json_hex4(const unsigned char *p);
+
+/*
+ * The length of the half surrogate pair at a backslash in a valid body: 6 if
+ * it stands alone, else 0.  A whole pair sets `*pair`.
+ */
+size_t json_lone_surrogate(
+    const unsigned char *p, const unsigned char *end, bool *pair);
+
+#endif
