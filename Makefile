@@ -52,6 +52,9 @@ FUZZ_BIN = $(FUZZ_SRC:%.c=$(B)/%)
 
 all: $(B)/anthropic-proxy
 
+# Everything that gets compiled, tests too.
+programs: all $(UNIT_BIN) $(GOLDEN_BIN)
+
 # -- the program -------------------------------------------------------------
 
 $(B)/anthropic-proxy: $(B)/src/main.o $(B)/app.a $(B)/server.a $(B)/core.a
@@ -136,6 +139,9 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 lint:
 	@scripts/lint
 
+print-sources:
+	@printf '%s\n' $(CORE_SRC) $(SERVER_SRC) $(APP_SRC) src/main.c
+
 format:
 	@git ls-files -co --exclude-standard '*.c' '*.h' | \
 	    xargs clang-format -i
@@ -185,6 +191,6 @@ help:
 -include $(CORE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(APP_OBJ:.o=.d) \
 	$(B)/src/main.d $(GOLDEN_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) \
 	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d)
-.PHONY: all check unit golden e2e clients fuzz run-fuzz lint format install \
+.PHONY: all programs check unit golden e2e clients fuzz run-fuzz lint print-sources format install \
 	uninstall dist release-check clean help
 .DELETE_ON_ERROR:
