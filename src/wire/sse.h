@@ -15,7 +15,7 @@
 
 struct sse_event {
 	const char *name; /* of the event: line; "" if none; NUL-terminated */
-	const char *data; /* data lines joined by \n; borrowed till next push */
+	const char *data; /* data lines joined by \n; borrowed till the next call */
 	size_t len;
 	bool is_error_field; /* the data stood in an `error:` field */
 	bool is_cut;         /* ended by the end of input, not a blank line */
@@ -24,7 +24,9 @@ struct sse_event {
 struct sse {
 	struct buf bytes; /* what was pushed and is not yet consumed */
 	size_t next;      /* where in bytes the reader stands */
-	struct buf data;
+	size_t lf, cr;    /* no such byte between next and here */
+	size_t line_at, line_len; /* the only data line, still in bytes */
+	struct buf data;  /* several data lines, joined */
 	struct buf name;
 	size_t max_line_bytes;
 	unsigned flags; /* private: byte order mark seen, last was CR, … */
@@ -33,16 +35,17 @@ struct sse {
 void sse_init(struct sse *in, size_t max_line_bytes);
 void sse_clear(struct sse *in);
 
-/* Takes bytes.  0, or -1 once a line or an event is longer than
- * max_line_bytes or memory ran out; the reader is then good for sse_clear. */
+/* Takes bytes; read all events after each push.  0, or -1 once sse_next() has
+ * failed or memory ran out; the reader is then good for sse_clear. */
 int sse_push(struct sse *in, const char *bytes, size_t len);
 
 /* 1 with the next whole event that has data (comments, empty data, id and
- * retry are skipped), 0 if more bytes are needed, -1 as sse_push. */
+ * retry are skipped), 0 if more bytes are needed, -1 once a line or an event
+ * is longer than max_line_bytes or memory ran out. */
 int sse_next(struct sse *in, struct sse_event *event);
 
-/* After the last byte: the event that was never ended by a blank line, as
- * sse_next (1 or 0), its is_cut set. */
+/* After the last byte: what sse_next() would give, then the event that was
+ * never ended by a blank line, its is_cut set; then 0. */
 int sse_finish(struct sse *in, struct sse_event *event);
 
 #endif
