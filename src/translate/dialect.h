@@ -16,37 +16,37 @@
  * The knobs: NAME, member, words in the order of its enum.  "auto" first
  * where the knob has it; the first word is the default.
  */
-#define DIALECT_KNOBS(X)                                                     \
-	X(MAX_TOKENS_FIELD, max_tokens_field,                                \
-	    "auto|max_tokens|max_completion_tokens|both")                    \
-	X(SYSTEM_ROLE, system_role, "system|developer")                      \
-	X(INLINE_SYSTEM, inline_system, "auto|keep|fold")                    \
-	X(MERGE_ROLES, merge_roles, "true|false")                            \
-	X(USER_AFTER_TOOL, user_after_tool, "auto|allow|fold")               \
-	X(REASONING_REQUEST, reasoning_request,                              \
-	    "auto|reasoning_effort|openrouter|deepseek|vllm_kwargs|none")    \
-	X(REASONING_RESPONSE, reasoning_response, "auto|none|think_tags")    \
-	X(REASONING_HISTORY, reasoning_history,                              \
-	    "auto|none|reasoning_content|reasoning|reasoning_details|"       \
-	    "think_tags|deepseek")                                           \
-	X(TOOLS_NEED_EFFORT_NONE, tools_need_effort_none, "auto|true|false") \
-	X(SAMPLING, sampling, "auto|pass|drop")                              \
-	X(TOP_K, top_k, "auto|drop|pass")                                    \
-	X(STOP_MODE, stop_mode, "local|upstream|both")                       \
-	X(TOOL_ID_MODE, tool_id_mode, "auto|pass|hash40|mistral9")           \
-	X(STRICT_TOOLS, strict_tools, "auto|never")                          \
-	X(STRICT_SCHEMA, strict_schema, "auto|never")                        \
-	X(TOOL_SCHEMA, tool_schema, "auto|pass|gemini|kimi")                 \
-	X(IMAGE_URL, image_url, "auto|pass|reject")                          \
-	X(PDF, pdf, "file|reject|text-placeholder")                          \
-	X(INCLUDE_USAGE, include_usage, "auto|true|false")                   \
-	X(PREFILL, prefill, "pass|vllm|prefix|reject")                       \
-	X(CACHE_HINTS, cache_hints, "auto|none|openai|openrouter")           \
-	X(SERVER_TOOLS, server_tools, "drop|reject")                         \
-	X(TOOL_CHOICE, tool_choice, "auto|openai|any|auto_only")             \
-	X(PARALLEL_TOOL_CALLS, parallel_tool_calls, "auto|send|drop")        \
-	X(USER_FIELD, user_field, "auto|user|safety_identifier|none")        \
-	X(SERVICE_TIER, service_tier, "auto|send|drop")                      \
+#define DIALECT_KNOBS(X)                                                       \
+	X(MAX_TOKENS_FIELD, max_tokens_field,                                  \
+	    "auto|max_tokens|max_completion_tokens|both")                      \
+	X(SYSTEM_ROLE, system_role, "system|developer")                        \
+	X(INLINE_SYSTEM, inline_system, "auto|keep|fold")                      \
+	X(MERGE_ROLES, merge_roles, "true|false")                              \
+	X(USER_AFTER_TOOL, user_after_tool, "auto|allow|fold")                 \
+	X(REASONING_REQUEST, reasoning_request,                                \
+	    "auto|reasoning_effort|openrouter|deepseek|vllm_kwargs|none")      \
+	X(REASONING_RESPONSE, reasoning_response, "auto|none|think_tags")      \
+	X(REASONING_HISTORY, reasoning_history,                                \
+	    "auto|none|reasoning_content|reasoning|reasoning_details|"         \
+	    "think_tags|deepseek")                                             \
+	X(TOOLS_NEED_EFFORT_NONE, tools_need_effort_none, "auto|true|false")   \
+	X(SAMPLING, sampling, "auto|pass|drop")                                \
+	X(TOP_K, top_k, "auto|drop|pass")                                      \
+	X(STOP_MODE, stop_mode, "local|upstream|both")                         \
+	X(TOOL_ID_MODE, tool_id_mode, "auto|pass|hash40|mistral9")             \
+	X(STRICT_TOOLS, strict_tools, "auto|never")                            \
+	X(STRICT_SCHEMA, strict_schema, "auto|never")                          \
+	X(TOOL_SCHEMA, tool_schema, "auto|pass|gemini|kimi")                   \
+	X(IMAGE_URL, image_url, "auto|pass|reject")                            \
+	X(PDF, pdf, "file|reject|text-placeholder")                            \
+	X(INCLUDE_USAGE, include_usage, "auto|true|false")                     \
+	X(PREFILL, prefill, "pass|vllm|prefix|reject")                         \
+	X(CACHE_HINTS, cache_hints, "auto|none|openai|openrouter")             \
+	X(SERVER_TOOLS, server_tools, "drop|reject")                           \
+	X(TOOL_CHOICE, tool_choice, "auto|openai|any|auto_only")               \
+	X(PARALLEL_TOOL_CALLS, parallel_tool_calls, "auto|send|drop")          \
+	X(USER_FIELD, user_field, "auto|user|safety_identifier|none")          \
+	X(SERVICE_TIER, service_tier, "auto|send|drop")                        \
 	X(RESPONSE_FORMAT, response_format, "auto|json_schema|json_object|none")
 
 /* A knob's value is its word's place in the list above; `auto` is resolved
@@ -87,8 +87,12 @@ enum { USAGE_AUTO, USAGE_TRUE, USAGE_FALSE };
 enum { PREFILL_PASS, PREFILL_VLLM, PREFILL_PREFIX, PREFILL_REJECT };
 enum { HINTS_AUTO, HINTS_NONE, HINTS_OPENAI, HINTS_OPENROUTER };
 enum { SERVER_TOOLS_DROP, SERVER_TOOLS_REJECT };
-enum { CHOICE_FORM_AUTO, CHOICE_FORM_OPENAI, CHOICE_FORM_ANY,
-	CHOICE_FORM_AUTO_ONLY };
+enum {
+	CHOICE_FORM_AUTO,
+	CHOICE_FORM_OPENAI,
+	CHOICE_FORM_ANY,
+	CHOICE_FORM_AUTO_ONLY
+};
 enum { PARALLEL_AUTO, PARALLEL_SEND, PARALLEL_DROP };
 enum { USER_AUTO, USER_USER, USER_SAFETY, USER_NONE };
 enum { TIER_AUTO, TIER_SEND, TIER_DROP };
@@ -98,28 +102,41 @@ struct profile {
 #define X(NAME, member, words) int member;
 	DIALECT_KNOBS(X)
 #undef X
-	int tool_name_max;     /* bytes of a function name; default 64 */
-	bool is_gemini;        /* thought signatures on tool calls */
-	bool is_kimi;          /* ids such as functions.NAME:N are meaningful */
-	bool web_search;       /* has a search of its own: see dialect.c */
+	int tool_name_max; /* bytes of a function name; default 64 */
+	bool is_gemini;	   /* thought signatures on tool calls */
+	bool is_kimi;	   /* ids such as functions.NAME:N are meaningful */
+	bool web_search;   /* has a search of its own: see dialect.c */
 	bool web_search_plugin; /* … as OpenRouter's plugin */
-	bool prompt_cache_key; /* takes prompt_cache_key */
+	bool prompt_cache_key;	/* takes prompt_cache_key */
 	bool no_stream_options_without_stream;
 	const char *max_effort; /* the strongest word it takes; NULL: all */
-	int max_tokens_limit;   /* the model's own ceiling; 0: not known */
+	const char *off_effort; /* the word that comes nearest to no thinking;
+				   NULL: "none" */
+	bool fast_tier;		/* takes service_tier "fast" */
+	int max_tokens_limit;	/* the model's own ceiling; 0: not known */
 };
 
 /* All knobs at their defaults. */
 void profile_defaults(struct profile *p);
 
 /*
+ * The static word of an effort ("none" … "max"), NULL if there is no such
+ * word; and how strong it is, 0 for "none", -1 for no word.
+ */
+const char *effort_word(const char *word);
+int effort_rank(const char *word);
+
+/*
  * Sets the knob called `name` (any case) to `word`.  1: done, 0: there is no
  * such knob, -1: it has no such word (`allowed` then lists them, borrowed).
+ * TOOL_NAME_MAX is a knob too, of a number; REASONING_STYLE is another name
+ * of REASONING_REQUEST.
  */
 int profile_set(struct profile *p, const char *name, const char *word,
     const char **allowed);
 
-/* A knob's word, for printing; NULL if there is no such knob. */
+/* A knob's word, for printing; NULL if there is no such knob (or no word:
+ * TOOL_NAME_MAX). */
 const char *profile_word(const struct profile *p, const char *name);
 
 /*
