@@ -4,7 +4,8 @@
 
 /*
  * The log: one write(2) a line, to stderr or the log file.  key=value text
- * (`level=info req=req_… route=messages …`) or JSON.  errno survives.
+ * (`ts=2026-01-02T03:04:05.678Z level=info req=req_… msg="…" route=messages …`)
+ * or JSON with the same keys.  errno survives.
  * Never give it a secret; text from outside is escaped here.
  */
 
@@ -20,7 +21,7 @@ struct log_field {
 };
 
 /* path NULL: stderr; a file is made 0600 and never followed through a link.
- * 0, or -1 with errno. */
+ * 0, or -1 with errno (the log then stays as it was). */
 int log_open(const char *path, bool json, bool debug);
 /* SIGHUP: opens the path again. */
 int log_reopen(bool json, bool debug);
@@ -29,6 +30,7 @@ bool log_debugs(void);
 /* The request id of the calling thread, shown on its lines; NULL: none. */
 void log_set_request(const char *request_id);
 
+/* `what` becomes msg; NULL or "": none.  Values are cut at 256 KiB. */
 void log_fields(enum log_level level, const char *what,
     const struct log_field *fields, size_t n);
 void log_say(enum log_level level, const char *format, ...)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys and random text, by OpenSSL.  Knows nothing of HTTP. */
+#include "server/secret.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+static const char base62[] = "0123456789"
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "abcdefghijklmnopqrstuvwxyz";
+
+/* Digests have one length, so that comparing them tells none. */
+bool
+secret_admits(char *const *keys, size_t n, const char *given)
+{
+	unsigned char want[SHA256_DIGEST_LENGTH], have[SHA256_DIGEST_LENGTH];
+	unsigned differ, admits = 0;
+
+	if (given == NULL)
+		return false;
+	SHA256((const unsigned char *)given, strlen(given), have);
+	for (size_t i = 0; i < n; i++) {
+		SHA256((const unsigned char *)keys[i], strlen(keys[i]), want);
+		differ = (unsigned)CRYPTO_memcmp(want, have, sizeof(want));
+		admits |= differ == 0;
+	}
+	OPENSSL_cleanse(want, sizeof(want));
+	OPENSSL_cleanse(have, sizeof(have));
+	return admits != 0;
+}
+
+void
+secret_fingerprint(const char *secret, char out[static 20])
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+
+	SHA256((const unsigned char *)secret, strlen(secret), digest);
+	snprintf(out, 20, "sha256:%02x%02x%02x%02x", digest[0], digest[1],
+	    digest[2], digest[3]);
+	OPENSSL_cleanse(digest, sizeof(digest));
+}
+
+/* Without randomness there are no tokens, and guessable ones are worse than
+ * none: the last resort is to stop. */
+static void
+random_bytes(unsigned char *out, size_t len)
+{
+	ssize_t got = -1;
+	int fd;
+
+	if (RAND_bytes(out, (int)len) == 1)
+		return;
+	if ((fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC)) != -1) {
+		got = read(fd, out, len);
+		close(fd);
+	}
+	if (got != (ssize_t)len)
+		abort();
+}
+
+void
+secret_random_text(char *out, size_t len)
+{
+	unsigned char bytes[64];
+	size_t filled = 0;
+
+	while (filled < len) {
+		random_bytes(bytes, sizeof(bytes));
+		/* 248 = 4 * 62: what lies above would favour some letters. */
+		for (size_t i = 0; i < sizeof(bytes) && filled < len; i++)
+			if (bytes[i] < 248)
+				out[filled++] = base62[bytes[i] % 62];
+	}
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+}
+
+void
+secret_free(char *secret)
+{
+	if (secret == NULL)
+		return;
+	OPENSSL_cleanse(secret, strlen(secret));
+	free(secret);
+}
