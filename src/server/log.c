@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "wire/buf.h"
+#include "wire/utf8.h"
 
 #define MAX_VALUE_BYTES ((size_t)256 * 1024)
 #define MAX_LINE_BYTES	((size_t)4 * 1024 * 1024)
@@ -35,33 +36,14 @@ static const struct {
 	[LOG_DEBUG] = { "debug", "\033[2m" },
 };
 
-/*
- * The length of the character at `p`, its code in *code; 0 if the bytes are
- * no UTF-8.
- */
-static size_t
-read_character(const unsigned char *p, size_t len, uint32_t *code)
+static uint32_t
+code_of(const unsigned char *p, size_t len)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t want = p[0] < 0x80   ? 1
-		      : p[0] < 0xC2 ? 0
-		      : p[0] < 0xE0 ? 2
-		      : p[0] < 0xF0 ? 3
-		      : p[0] < 0xF5 ? 4
-				    : 0;
+	uint32_t code = len == 1 ? p[0] : p[0] & (0xFFu >> (len + 1));
 
-	if (want == 0 || want > len)
-		return 0;
-	*code = want == 1 ? p[0] : p[0] & (0xFFu >> (want + 1));
-	for (size_t i = 1; i < want; i++) {
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-		*code = *code << 6 | (p[i] & 0x3F);
-	}
-	if (*code < least[want] || *code > 0x10FFFF ||
-	    (*code >= 0xD800 && *code < 0xE000))
-		return 0;
-	return want;
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | (p[i] & 0x3F);
+	return code;
 }
 
 /* What could move a terminal's cursor or turn a line around: C0, DEL, C1,
@@ -80,12 +62,13 @@ static void
 put_quoted(struct buf *line, const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;
-	uint32_t code = 0;
+	uint32_t code;
 	size_t taken;
 
 	buf_add_char(line, '"');
 	for (size_t i = 0; i < len; i += taken) {
-		taken = read_character(p + i, len - i, &code);
+		taken = utf8_char_len(p + i, len - i);
+		code = taken == 0 ? 0 : code_of(p + i, taken);
 		if (taken == 0) {
 			BUF_ADD_LIT(line, "\\ufffd");
 			taken = 1;
@@ -133,7 +116,7 @@ put_text(struct buf *line, const char *key, const char *text, bool json)
 
 	put_key(line, key, json);
 	if (len > MAX_VALUE_BYTES)
-		len = MAX_VALUE_BYTES;
+		len = utf8_cut(text, MAX_VALUE_BYTES);
 	if (!json && is_bare(text, len))
 		buf_add(line, text, len);
 	else
