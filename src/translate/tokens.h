@@ -30,13 +30,27 @@ int64_t tokens_estimate(const struct token_parts *parts);
 /* Tokens of reply text that an upstream did not count, at least 1. */
 int64_t tokens_of_text(int64_t bytes);
 
-/* Calibration of one model: a factor on the estimate. */
+#define TOKEN_SAMPLES 5
+
+/*
+ * Calibration of one model: a factor on the estimate, the median of what the
+ * last samples said (large requests count more, up to a point), so that one
+ * odd report moves nothing.  All zero is a good beginning.
+ */
 struct token_scale {
-	double factor;     /* 1.0 at first */
-	unsigned samples;
+	double factor;    /* of no meaning without samples: then 1 */
+	unsigned samples; /* all that ever counted */
+	struct {
+		double factor, weight;
+	} recent[TOKEN_SAMPLES]; /* a ring */
 };
+
+/* Takes what an upstream reported for a request of `estimated` (not scaled)
+ * tokens.  What cannot be meant, such as 0, is ignored. */
 void tokens_learn(struct token_scale *scale, int64_t estimated,
     int64_t reported);
+
+/* The calibrated estimate, at least 1. */
 int64_t tokens_scaled(const struct token_scale *scale, int64_t estimated);
 
 #endif
