@@ -28,6 +28,8 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) $(if $(PORTABLE),-DPORTABLE) -Isrc $(PKG_CFLAGS) -pthread
 COMPILE = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(HARDEN_LD) $(LDFLAGS)
+# Short lines while building; V=1 shows the commands.
+quiet = $(if $(V),,@echo '  $(1) $@';)
 
 # What only Linux has stands in one file each; PORTABLE=1 takes its fallback.
 LINUX_ONLY = src/server/watch_epoll.c
@@ -58,18 +60,18 @@ programs: all $(UNIT_BIN) $(GOLDEN_BIN)
 # -- the program -------------------------------------------------------------
 
 $(B)/anthropic-proxy: $(B)/src/main.o $(B)/app.a $(B)/server.a $(B)/core.a
-	$(LINK) -o $@ $^ $(PKG_LIBS)
+	$(call quiet,LD)$(LINK) -o $@ $^ $(PKG_LIBS)
 
 $(B)/core.a: $(CORE_OBJ)
 $(B)/server.a: $(SERVER_OBJ)
 $(B)/app.a: $(APP_OBJ)
 $(B)/%.a:
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,AR)$(AR) rcs $@ $^
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -DVERSION='"$(VERSION)"' -c -o $@ $<
+	$(call quiet,CC)$(COMPILE) -DVERSION='"$(VERSION)"' -c -o $@ $<
 
 # -- tests -------------------------------------------------------------------
 
@@ -93,12 +95,12 @@ $(LINKS_SERVER:%=$(B)/%): OUTER_LIBS = $(PKG_LIBS)
 
 $(B)/tests/unit/%: tests/unit/%.c $(B)/core.a
 	@mkdir -p $(@D)
-	$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(APP_LIBS) \
+	$(call quiet,CC)$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(APP_LIBS) \
 	    $(SERVER_LIBS) $(CORE_LIBS) $(OUTER_LIBS)
 
 $(B)/tests/golden/%: tests/golden/%.c $(GOLDEN_HELP_OBJ) $(B)/core.a
 	@mkdir -p $(@D)
-	$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(GOLDEN_HELP_OBJ) \
+	$(call quiet,CC)$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(GOLDEN_HELP_OBJ) \
 	    $(CORE_LIBS)
 
 # `make unit` runs all, `make unit M=sse` one; so do `make golden C=case` and
@@ -132,7 +134,7 @@ run-fuzz: $(if $(F),$(B)/tests/fuzz/fuzz_$(F),$(FUZZ_BIN))
 
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 	@mkdir -p $(@D)
-	$(COMPILE) -fsanitize=fuzzer -o $@ $< $(B)/core.a -lcjson -lm
+	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(B)/core.a -lcjson -lm
 
 # -- looks -------------------------------------------------------------------
 
