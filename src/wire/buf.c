@@ -35,13 +35,16 @@ buf_reserve(struct buf *b, size_t len)
 	size_t cap;
 	char *grown;
 
-	if (b->failed || len > b->max_bytes || b->len > b->max_bytes - len) {
+	if (b->failed || len > b->max_bytes || b->len > b->max_bytes - len ||
+	    b->len + len == SIZE_MAX) {
 		b->failed = true;
 		return NULL;
 	}
 	if (b->cap > b->len && len < b->cap - b->len)
 		return b->data + b->len;
 	cap = b->cap < FIRST_CAP ? FIRST_CAP : b->cap + b->cap / 2;
+	if (cap > b->max_bytes)
+		cap = b->max_bytes;
 	if (cap < b->len + len + 1)
 		cap = b->len + len + 1;
 	if ((grown = realloc(b->data, cap)) == NULL) {
@@ -128,7 +131,6 @@ buf_consume(struct buf *b, size_t len)
 		return;
 	}
 	memmove(b->data, b->data + len, b->len - len);
-	buf_commit(b, 0);
 	b->len -= len;
 	b->data[b->len] = '\0';
 }

@@ -8,6 +8,7 @@
 
 #include "wire/buf.h"
 #include "wire/json.h"
+#include "wire/utf8.h"
 
 static const struct {
 	int status;
@@ -18,21 +19,23 @@ static const struct {
 #undef X
 };
 
-/* Cuts a text that was too long before a broken UTF-8 character. */
+/* Ends a message of `len` bytes, or of what fits, and mends what is no UTF-8.
+ */
 static void
-cut_at_character(char *text, size_t len)
+end_message(struct fault *why, size_t len, bool is_cut)
 {
-	size_t at = len, tail = 0, want;
-	unsigned char lead;
+	unsigned char *p = (unsigned char *)why->message, *end;
+	size_t n;
 
-	while (at > 0 && tail < 4 && (text[at - 1] & 0xC0) == 0x80)
-		at--, tail++;
-	if (at == 0)
-		return;
-	lead = (unsigned char)text[at - 1];
-	want = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-	if (want != tail)
-		text[at - 1] = '\0';
+	if (is_cut)
+		len = utf8_cut(why->message, len);
+	why->message[len] = '\0';
+	for (end = p + len; p < end; p += n) {
+		if ((n = utf8_char_len(p, (size_t)(end - p))) == 0) {
+			*p = '?';
+			n = 1;
+		}
+	}
 }
 
 int
@@ -47,9 +50,11 @@ fault_set(struct fault *why, enum fault_kind kind, const char *format, ...)
 	len = vsnprintf(why->message, sizeof(why->message), format, args);
 	va_end(args);
 	if (len < 0)
-		why->message[0] = '\0';
-	else if ((size_t)len >= sizeof(why->message))
-		cut_at_character(why->message, sizeof(why->message) - 1);
+		len = 0;
+	if ((size_t)len < sizeof(why->message))
+		end_message(why, (size_t)len, false);
+	else
+		end_message(why, sizeof(why->message) - 1, true);
 	why->kind = kind;
 	return -1;
 }
@@ -58,14 +63,15 @@ int
 fault_set_text(
     struct fault *why, enum fault_kind kind, const char *text, size_t len)
 {
+	bool is_cut = len >= sizeof(why->message);
+
 	if (why == NULL || why->kind != FAULT_NONE)
 		return -1;
-	if (len >= sizeof(why->message))
+	if (is_cut)
 		len = sizeof(why->message) - 1;
 	for (size_t i = 0; i < len; i++)
 		why->message[i] = text[i] == '\0' ? ' ' : text[i];
-	why->message[len] = '\0';
-	cut_at_character(why->message, len);
+	end_message(why, len, is_cut);
 	why->kind = kind;
 	return -1;
 }
