@@ -448,8 +448,7 @@ error_in_object(const struct json_doc *doc, const cJSON *object,
 		object = object->child; /* Gemini's list of one error */
 	if (is_error(doc, object))
 		at = object;
-	cJSON_ArrayForEach(choice, json_get(object, "choices"))
-	{
+	cJSON_ArrayForEach(choice, json_get(object, "choices")) {
 		if (at == NULL && is_told(json_get(choice, "error")))
 			at = choice;
 	}

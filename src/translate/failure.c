@@ -169,8 +169,7 @@ join_place(const struct json_doc *doc, const cJSON *loc, char out[static 64])
 	out[0] = '\0';
 	if (!cJSON_IsArray(loc))
 		return;
-	cJSON_ArrayForEach(item, loc)
-	{
+	cJSON_ArrayForEach(item, loc) {
 		part = cJSON_IsString(item) ? json_body(doc, item)
 					    : json_slice(doc, item);
 		if (item == loc->child && json_is(item, "body"))
@@ -240,8 +239,7 @@ read_metadata(struct failure *f, const struct json_doc *doc,
 	if (!cJSON_IsObject(metadata))
 		return;
 	read_value(f, doc, json_get_set(metadata, "raw"), nesting + 1);
-	cJSON_ArrayForEach(reason, json_get(metadata, "reasons"))
-	{
+	cJSON_ArrayForEach(reason, json_get(metadata, "reasons")) {
 		if (cJSON_IsString(reason))
 			add_text(f, reason->valuestring,
 			    strlen(reason->valuestring));
@@ -315,8 +313,7 @@ read_value(struct failure *f, const struct json_doc *doc, const cJSON *item,
 	} else if (cJSON_IsObject(item)) {
 		read_object(f, doc, item, nesting);
 	} else if (cJSON_IsArray(item)) {
-		cJSON_ArrayForEach(child, item)
-		{
+		cJSON_ArrayForEach(child, item) {
 			if (n++ == MAX_ITEMS)
 				break;
 			read_value(f, doc, child, nesting + 1);
