@@ -3,10 +3,10 @@
 #define UPSTREAM_H
 
 /*
- * The only file that knows libcurl: one blocking call to the upstream with
- * callbacks as its bytes arrive.  Easy handles are kept in a last-in
- * first-out pool, so that the warmest connection is used again; DNS answers
- * and TLS sessions are shared between them.
+ * The only door to libcurl: one blocking call to the upstream with callbacks
+ * as its bytes arrive.  Easy handles are kept in a last-in first-out pool, so
+ * that the warmest connection is used again; DNS answers and TLS sessions are
+ * shared between them.  The process must ignore SIGPIPE.
  */
 
 #include <stdbool.h>
@@ -30,18 +30,18 @@ struct upstream_head {
 
 struct upstream_call {
 	const struct settings *settings;
-	const char *method;     /* "POST" or "GET" */
+	const char *method; /* "POST" or "GET" */
 	const char *url;
-	const char *body;       /* borrowed; NULL for GET */
+	const char *body; /* borrowed; NULL for GET */
 	size_t body_len;
 	const char *client_key; /* the client's own credential, or NULL; used
-	                           where no key is configured */
-	bool want_events;       /* Accept: text/event-stream */
-	bool fresh_connection;  /* do not use a kept one */
-	struct cancel *cancel;  /* may be NULL */
+				   where no key is configured */
+	bool want_events;	/* Accept: text/event-stream */
+	bool fresh_connection;	/* do not use a kept one */
+	struct cancel *cancel;	/* may be NULL */
 	long first_byte_timeout_ms, idle_timeout_ms; /* 0: the settings' */
-	long total_timeout_ms;  /* 0: none */
-	size_t max_reply_bytes;
+	long total_timeout_ms;			     /* 0: none */
+	size_t max_reply_bytes; /* inflated; 0: the settings' */
 
 	/* Each runs on the calling thread; -1 ends the call (UPSTREAM_STOPPED).
 	 * on_head comes once, before the first on_body (not for 1xx). */
@@ -63,11 +63,11 @@ enum upstream_end {
 struct upstream_result {
 	enum upstream_end end;
 	enum error_cause cause;
-	char detail[256];  /* host and cause in words, no secrets */
-	int status;        /* 0 if no head came */
-	bool sent;         /* the request may have reached the upstream */
-	bool reused;       /* went over a kept connection */
-	long first_byte_ms;
+	char detail[256];   /* host and cause in words, no secrets */
+	int status;	    /* 0 if no head came */
+	bool sent;	    /* the request may have reached the upstream */
+	bool reused;	    /* went over a kept connection */
+	long first_byte_ms; /* from the start of the call; 0: none came */
 };
 
 /* Once per process, before any thread / after the last call. */
@@ -80,5 +80,9 @@ void upstream_perform(struct upstream *u, const struct upstream_call *call,
 
 /* Drops kept connections (settings were reloaded). */
 void upstream_forget(struct upstream *u);
+
+/* Closes connections that have rested for a minute; worth a call now and then
+ * when nothing is asked, which does it too. */
+void upstream_trim(struct upstream *u);
 
 #endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Headers of both directions.  Knows their names, not how they travel. */
+#include "server/headers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/settings.h"
+#include "server/upstream.h"
+#include "wire/buf.h"
+#include "wire/fault.h"
+#include "wire/json.h"
+
+#define MAX_VALUE_BYTES ((size_t)16 * 1024)
+
+static const struct json_limits header_json = { .max_depth = 2,
+	.max_values = 2 * HEADERS_MAX };
+
+/* A token of RFC 9110. */
+static bool
+is_name(const char *text)
+{
+	static const char token[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789!#$%&'*+-.^_`|~";
+	size_t len = strlen(text);
+
+	return len > 0 && len <= 256 && strspn(text, token) == len;
+}
+
+static bool
+is_value(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)text[i] < 0x20 && text[i] != '\t') ||
+		    text[i] == 0x7F)
+			return false;
+	return len <= MAX_VALUE_BYTES;
+}
+
+/* These say how the request is framed: another value would break it. */
+static bool
+is_framing(const char *name)
+{
+	static const char *const ours[] = { "Content-Length",
+		"Transfer-Encoding", "Connection", "Keep-Alive", "Expect",
+		"Upgrade", "TE", "Trailer" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+static struct header *
+find(struct headers *h, const char *name)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (strcasecmp(h->list[i].name, name) == 0)
+			return &h->list[i];
+	return NULL;
+}
+
+/* Adds or replaces; 0, or -1 for want of memory or room. */
+static int
+put(struct headers *h, const char *name, const char *value)
+{
+	struct header *at = find(h, name);
+	struct header made = { strdup(name), strdup(value) };
+
+	if (made.name == NULL || made.value == NULL ||
+	    (at == NULL && h->n == HEADERS_MAX)) {
+		free(made.name);
+		free(made.value);
+		return -1;
+	}
+	if (at == NULL)
+		at = &h->list[h->n++];
+	free(at->name);
+	free(at->value);
+	*at = made;
+	return 0;
+}
+
+static int
+put_key(struct headers *h, const struct headers_wanted *wanted, char *err,
+    size_t cap)
+{
+	const struct settings *s = wanted->settings;
+	const char *key = s->upstream_key;
+	struct buf bearer;
+	int rc;
+
+	if (key == NULL || key[0] == '\0')
+		key = wanted->client_key;
+	if (key == NULL || key[0] == '\0')
+		return 0;
+	if (!is_value(key)) {
+		snprintf(err, cap,
+		    "the key for the upstream holds a control character or "
+		    "is too long");
+		return -1;
+	}
+	if (s->upstream.is_azure) {
+		rc = put(h, "api-key", key);
+	} else {
+		buf_init(&bearer, MAX_VALUE_BYTES + 16);
+		buf_printf(&bearer, "Bearer %s", key);
+		rc = put(h, "Authorization", buf_str(&bearer));
+		buf_clear(&bearer);
+	}
+	if (rc == -1)
+		snprintf(err, cap, "out of memory");
+	return rc;
+}
+
+/* One member of UPSTREAM_HEADERS; `h` NULL: only looked at. */
+static int
+put_member(struct headers *h, const cJSON *member, char *err, size_t cap)
+{
+	const char *name = member->string;
+
+	if (!is_name(name) || is_framing(name)) {
+		snprintf(err, cap,
+		    "UPSTREAM_HEADERS: \"%.60s\" is not a "
+		    "header that may be set",
+		    is_name(name) ? name : "?");
+		return -1;
+	}
+	/* \u0000 became U+FFFD in the decoded text. */
+	if (!cJSON_IsString(member) || !is_value(member->valuestring) ||
+	    strstr(member->valuestring, "\xEF\xBF\xBD") != NULL) {
+		snprintf(err, cap,
+		    "UPSTREAM_HEADERS: the value of \"%s\" is "
+		    "not one line of text",
+		    name);
+		return -1;
+	}
+	if (h != NULL && put(h, name, member->valuestring) == -1) {
+		snprintf(err, cap, "UPSTREAM_HEADERS: more than %d headers",
+		    HEADERS_MAX);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+put_configured(struct headers *h, const char *json, char *err, size_t cap)
+{
+	struct json_doc doc;
+	const cJSON *member;
+	size_t n = 0;
+	int rc = -1;
+
+	if (json_parse(&doc, json, strlen(json), &header_json, NULL) == -1 ||
+	    !cJSON_IsObject(doc.root)) {
+		snprintf(err, cap,
+		    "UPSTREAM_HEADERS is not a JSON object of "
+		    "header names and texts");
+		goto out;
+	}
+	cJSON_ArrayForEach(member, doc.root)
+	{
+		if (++n > HEADERS_MAX / 2) {
+			snprintf(err, cap,
+			    "UPSTREAM_HEADERS has more than %d headers",
+			    HEADERS_MAX / 2);
+			goto out;
+		}
+		if (put_member(h, member, err, cap) == -1)
+			goto out;
+	}
+	rc = 0;
+out:
+	json_doc_clear(&doc);
+	return rc;
+}
+
+int
+headers_build(struct headers *h, const struct headers_wanted *wanted, char *err,
+    size_t cap)
+{
+	const char *accept =
+	    wanted->want_events ? "text/event-stream" : "application/json";
+
+	h->n = 0;
+	if (put(h, "Accept", accept) == -1 ||
+	    (wanted->has_body &&
+		put(h, "Content-Type", "application/json") == -1)) {
+		snprintf(err, cap, "out of memory");
+		return -1;
+	}
+	if (put_key(h, wanted, err, cap) == -1)
+		return -1;
+	if (wanted->settings->upstream_headers == NULL)
+		return 0;
+	return put_configured(h, wanted->settings->upstream_headers, err, cap);
+}
+
+void
+headers_clear(struct headers *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		free(h->list[i].name);
+		free(h->list[i].value);
+	}
+	h->n = 0;
+}
+
+int
+headers_check(const char *json, char *err, size_t cap)
+{
+	return put_configured(NULL, json, err, cap);
+}
+
+/*
+ * A value that is too long for its place is left out where a part of it
+ * would mean something else, cut where it is only shown.
+ */
+static void
+keep(char *place, size_t cap, const char *value, size_t len, bool may_cut)
+{
+	if (len >= cap && !may_cut)
+		return;
+	if (len >= cap)
+		len = cap - 1;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7F)
+			return;
+	memcpy(place, value, len);
+	place[len] = '\0';
+}
+
+static void
+keep_ratelimit(
+    struct upstream_head *head, const char *name, const char *value, size_t len)
+{
+	static const char *const what[] = { "limit", "remaining", "reset" };
+	static const char *const of[] = { "requests", "tokens" };
+	char known[48];
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < 2; j++) {
+			snprintf(known, sizeof(known), "x-ratelimit-%s-%s",
+			    what[i], of[j]);
+			if (strcasecmp(name, known) == 0)
+				keep(head->ratelimit[i][j],
+				    sizeof(head->ratelimit[i][j]), value, len,
+				    false);
+		}
+}
+
+void
+headers_read_line(struct upstream_head *head, const char *line, size_t len)
+{
+	const struct {
+		const char *name;
+		char *place;
+		size_t cap;
+		bool may_cut;
+	} places[] = {
+		{ "content-type", head->content_type,
+		    sizeof(head->content_type), true },
+		{ "retry-after", head->retry_after, sizeof(head->retry_after),
+		    false },
+		{ "retry-after-ms", head->retry_after_ms,
+		    sizeof(head->retry_after_ms), false },
+		{ "x-should-retry", head->should_retry,
+		    sizeof(head->should_retry), false },
+		{ "x-request-id", head->request_id, sizeof(head->request_id),
+		    true },
+	};
+	const char *colon = memchr(line, ':', len), *value, *end = line + len;
+	char name[48];
+
+	if (colon == NULL || (size_t)(colon - line) >= sizeof(name))
+		return;
+	memcpy(name, line, (size_t)(colon - line));
+	name[colon - line] = '\0';
+	value = colon + 1;
+	while (value < end && (*value == ' ' || *value == '\t'))
+		value++;
+	while (end > value && strchr(" \t\r\n", end[-1]) != NULL)
+		end--;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (strcasecmp(name, places[i].name) == 0)
+			keep(places[i].place, places[i].cap, value,
+			    (size_t)(end - value), places[i].may_cut);
+	if (strncasecmp(name, "x-ratelimit-", 12) == 0)
+		keep_ratelimit(head, name, value, (size_t)(end - value));
+}

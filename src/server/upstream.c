@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls to the upstream by libcurl.  Knows HTTP's course, not what is in the
+ * bodies.  upstream_handles.c keeps the connections, upstream_failure.c finds
+ * the words for what went wrong.
+ */
+#include "server/upstream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+#include "server/cancel.h"
+#include "server/deadline.h"
+#include "server/headers.h"
+#include "server/settings.h"
+#include "server/upstream_failure.h"
+#include "server/upstream_handles.h"
+#include "wire/buf.h"
+
+#define TICK_MS	       900 /* libcurl looks once a second, or sooner */
+#define SHORT_LIMIT_MS 2000
+#define MAX_HEAD_BYTES ((size_t)256 * 1024)
+
+/*
+ * How long a kept connection may have rested.  Small servers close theirs
+ * after five seconds, front ends of the large ones after a minute or more;
+ * a request that meets the close on its way is sent twice or fails.
+ */
+#define REST_NEAR_S 4
+#define REST_FAR_S  50
+
+struct upstream {
+	struct handles *handles;
+	struct deadlines *deadlines;
+};
+
+/* One call while it runs. */
+struct run {
+	const struct upstream_call *call;
+	struct handle *handle;
+	struct cancel *cancel;
+	struct deadline deadline;
+	struct upstream_head head;
+	struct headers headers;
+	struct curl_slist *lines;
+	long first_byte_ms, idle_ms; /* limits; 0: none */
+	size_t max_reply_bytes, head_bytes, body_bytes;
+	/* times, 0: not yet */
+	long long started, asked, answered, last_byte, last_tick;
+	bool has_head, is_stopped, is_late, is_too_large, is_no_http;
+	char curl_error[CURL_ERROR_SIZE];
+};
+
+/* -- limits of time ------------------------------------------------------- */
+
+static long long
+time_limit(const struct run *r)
+{
+	if (r->answered != 0)
+		return r->idle_ms > 0 ? r->last_byte + r->idle_ms
+				      : DEADLINE_NEVER;
+	if (r->asked != 0 && r->first_byte_ms > 0)
+		return r->asked + r->first_byte_ms;
+	return DEADLINE_NEVER;
+}
+
+static void
+arm(struct run *r)
+{
+	atomic_store(&r->deadline.at_ms, time_limit(r));
+}
+
+/* While a callback works (or waits for a slow client) the upstream's clock
+ * stands still. */
+static void
+disarm(struct run *r)
+{
+	atomic_store(&r->deadline.at_ms, DEADLINE_NEVER);
+}
+
+static void
+note_byte(struct run *r)
+{
+	r->last_byte = deadline_now_ms();
+	if (r->answered == 0)
+		r->answered = r->last_byte;
+}
+
+static bool
+is_over(struct run *r, long long now)
+{
+	if (atomic_load(&r->deadline.has_passed) || now >= time_limit(r))
+		r->is_late = true;
+	return r->is_late;
+}
+
+/* -- what libcurl calls --------------------------------------------------- */
+
+/* Connected, and the request is about to leave. */
+static int
+on_ask(void *cookie, char *ip, char *own_ip, int port, int own_port)
+{
+	struct run *r = cookie;
+
+	(void)ip, (void)own_ip, (void)port, (void)own_port;
+	if (handle_is_cancelled(r->handle))
+		return CURL_PREREQFUNC_ABORT;
+	if (r->asked == 0)
+		r->asked = deadline_now_ms();
+	arm(r);
+	return CURL_PREREQFUNC_OK;
+}
+
+/* The blank line: a 1xx is followed by another head. */
+static int
+end_head(struct run *r)
+{
+	long status = 0;
+	int rc = 0;
+
+	curl_easy_getinfo(r->handle->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200)
+		return 0;
+	r->head.status = (int)status;
+	r->has_head = true;
+	disarm(r);
+	if (r->call->on_head != NULL)
+		rc = r->call->on_head(r->call->cookie, &r->head);
+	r->is_stopped |= rc == -1;
+	return rc;
+}
+
+static size_t
+on_header(char *line, size_t size, size_t len, void *cookie)
+{
+	struct run *r = cookie;
+	int rc = 0;
+
+	len *= size;
+	note_byte(r);
+	r->head_bytes += len;
+	if (r->head_bytes > MAX_HEAD_BYTES)
+		r->is_no_http = true;
+	else if (r->has_head)
+		; /* a trailer */
+	else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
+		memset(&r->head, 0, sizeof(r->head));
+	else if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
+		rc = end_head(r);
+	else
+		headers_read_line(&r->head, line, len);
+	r->last_byte = deadline_now_ms();
+	arm(r);
+	return rc == -1 || r->is_no_http ? 0 : len;
+}
+
+static size_t
+on_body(char *bytes, size_t size, size_t len, void *cookie)
+{
+	struct run *r = cookie;
+	int rc = 0;
+
+	len *= size;
+	note_byte(r);
+	if (!r->has_head) {
+		r->is_no_http = true;
+		return 0;
+	}
+	if (r->max_reply_bytes > 0 &&
+	    len > r->max_reply_bytes - r->body_bytes) {
+		r->is_too_large = true;
+		return 0;
+	}
+	r->body_bytes += len;
+	disarm(r);
+	if (r->call->on_body != NULL)
+		rc = r->call->on_body(r->call->cookie, bytes, len);
+	r->is_stopped |= rc == -1;
+	r->last_byte = deadline_now_ms();
+	arm(r);
+	return rc == -1 ? 0 : len;
+}
+
+/* Comes with every event and at least once a second. */
+static int
+on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
+    curl_off_t up_total, curl_off_t up)
+{
+	struct run *r = cookie;
+	long long now = deadline_now_ms(), after;
+	int rc;
+
+	(void)down_total, (void)down, (void)up_total, (void)up;
+	if (handle_is_cancelled(r->handle) || is_over(r, now))
+		return 1;
+	if (r->call->on_tick == NULL || now - r->last_tick < TICK_MS)
+		return 0;
+	r->last_tick = now;
+	disarm(r);
+	rc = r->call->on_tick(r->call->cookie, (long)(now - r->last_byte));
+	r->is_stopped |= rc == -1;
+	after = deadline_now_ms();
+	r->last_byte += after - now;
+	if (r->asked != 0)
+		r->asked += after - now;
+	arm(r);
+	return rc == -1;
+}
+
+/* SSL_CERT_FILE is taken beside the system's certificates, which libcurl has
+ * loaded by now, not instead of them. */
+static CURLcode
+on_tls(CURL *easy, void *tls, void *cookie)
+{
+	const char *file = cookie;
+
+	(void)easy;
+	if (X509_STORE_load_locations(
+		SSL_CTX_get_cert_store(tls), file, NULL) != 1)
+		return CURLE_SSL_CACERT_BADFILE;
+	return CURLE_OK;
+}
+
+/* -- one call ------------------------------------------------------------- */
+
+/* Appends to the list; false, and the list gone, when out of memory. */
+static bool
+add_line(struct curl_slist **lines, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(*lines, line);
+
+	if (more == NULL)
+		curl_slist_free_all(*lines);
+	*lines = more;
+	return more != NULL;
+}
+
+/* `Name;` is how libcurl is told of an empty value; `Name:` takes a header
+ * out that it would add by itself. */
+static int
+set_headers(struct run *r, char *err, size_t cap)
+{
+	const struct headers_wanted wanted = {
+		.settings = r->call->settings,
+		.client_key = r->call->client_key,
+		.has_body = r->call->body != NULL,
+		.want_events = r->call->want_events,
+	};
+	bool is_whole;
+	struct buf line;
+
+	if (headers_build(&r->headers, &wanted, err, cap) == -1)
+		return -1;
+	is_whole = add_line(&r->lines, "Expect:") &&
+		   add_line(&r->lines, "Accept-Encoding:");
+	buf_init(&line, 32768);
+	for (size_t i = 0; is_whole && i < r->headers.n; i++) {
+		const struct header *h = &r->headers.list[i];
+
+		buf_reset(&line);
+		buf_printf(&line, h->value[0] == '\0' ? "%s;%s" : "%s: %s",
+		    h->name, h->value);
+		is_whole = !line.failed && add_line(&r->lines, buf_str(&line));
+	}
+	buf_clear(&line);
+	if (!is_whole)
+		snprintf(err, cap, "out of memory");
+	curl_easy_setopt(r->handle->easy, CURLOPT_HTTPHEADER, r->lines);
+	return is_whole ? 0 : -1;
+}
+
+static void
+set_request(struct run *r)
+{
+	const struct upstream_call *call = r->call;
+	CURL *easy = r->handle->easy;
+
+	curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	if (call->body != NULL) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)call->body_len);
+	} else {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	}
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->curl_error);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ask);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, r);
+	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, r);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+}
+
+/*
+ * libcurl sends a request again by itself where a kept connection dies
+ * before the answer, even if the upstream had read it.  MAX_RETRIES=0 means
+ * never twice, and only a fresh connection makes that sure.
+ */
+static void
+set_connection(struct run *r)
+{
+	const struct settings *s = r->call->settings;
+	const struct upstream_target *to = &s->upstream;
+	bool only_once = s->max_retries == 0 && r->call->body != NULL;
+	bool is_near = to->is_loopback || !to->is_https;
+	const char *ca = s->ssl_cert_file;
+	CURL *easy = r->handle->easy;
+
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
+	    (long)(r->call->fresh_connection || only_once));
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)only_once);
+	curl_easy_setopt(
+	    easy, CURLOPT_MAXAGE_CONN, is_near ? REST_NEAR_S : REST_FAR_S);
+	curl_easy_setopt(
+	    easy, CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, r->call->total_timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, to->is_loopback ? "*" : NULL);
+	if (ca != NULL && ca[0] == '\0')
+		ca = NULL;
+	curl_easy_setopt(
+	    easy, CURLOPT_SSL_CTX_FUNCTION, ca != NULL ? on_tls : NULL);
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, ca);
+}
+
+/* Nothing of the call may stay in a handle that goes back to the pool. */
+static void
+unset(struct run *r)
+{
+	CURL *easy = r->handle->easy;
+
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
+}
+
+/* -- how it ended --------------------------------------------------------- */
+
+static void
+judge_late(const struct run *r, struct upstream_result *result)
+{
+	if (r->answered != 0)
+		failure_say(result, CAUSE_TIMEOUT, r->call->url,
+		    " fell silent: nothing came for %.1f s (IDLE_TIMEOUT)",
+		    (double)r->idle_ms / 1000);
+	else
+		failure_say(result, CAUSE_TIMEOUT, r->call->url,
+		    " did not begin to answer within %.1f s "
+		    "(FIRST_BYTE_TIMEOUT)",
+		    (double)r->first_byte_ms / 1000);
+}
+
+/* A shut socket may look like the proper end of an answer that has no
+ * length, so what we did ourselves comes before what libcurl says. */
+static void
+judge(struct run *r, CURLcode code, struct upstream_result *result)
+{
+	const struct failure failure = {
+		.code = code,
+		.curl_error = r->curl_error,
+		.url = r->call->url,
+		.has_asked = r->asked != 0,
+		.has_answered = r->answered != 0,
+		.connect_timeout_ms = r->call->settings->connect_timeout_ms,
+	};
+
+	result->end = UPSTREAM_COMPLETE;
+	if (r->is_stopped)
+		result->end = UPSTREAM_STOPPED;
+	else if (handle_is_cancelled(r->handle))
+		result->end = UPSTREAM_CANCELLED;
+	else if (r->is_late || atomic_load(&r->deadline.has_passed))
+		judge_late(r, result);
+	else if (r->is_too_large)
+		failure_say(result, CAUSE_TOO_LARGE, r->call->url,
+		    " sent more than %zu bytes (MAX_REPLY_BYTES)",
+		    r->max_reply_bytes);
+	else if (r->is_no_http || (code == CURLE_OK && !r->has_head))
+		failure_say(result, CAUSE_PROTOCOL, r->call->url,
+		    r->head_bytes > MAX_HEAD_BYTES ? " sent a head without end"
+						   : " did not answer in HTTP");
+	else if (code != CURLE_OK)
+		failure_explain(&failure, r->handle->easy, result);
+}
+
+static void
+report(struct run *r, CURLcode code, struct upstream_result *result)
+{
+	CURL *easy = r->handle->easy;
+	long connects = 0, request_bytes = 0;
+
+	judge(r, code, result);
+	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+	result->status = r->has_head ? r->head.status : 0;
+	result->sent = r->asked != 0 && request_bytes > 0;
+	result->reused = r->asked != 0 && connects == 0;
+	if (r->answered != 0)
+		result->first_byte_ms = (long)(r->answered - r->started);
+}
+
+static void
+run_init(struct run *r, const struct upstream_call *call, struct handle *h)
+{
+	const struct settings *s = call->settings;
+
+	memset(r, 0, sizeof(*r));
+	r->call = call;
+	r->handle = h;
+	r->first_byte_ms = call->first_byte_timeout_ms > 0
+			       ? call->first_byte_timeout_ms
+			       : s->first_byte_timeout_ms;
+	r->idle_ms = call->idle_timeout_ms > 0 ? call->idle_timeout_ms
+					       : s->idle_timeout_ms;
+	r->max_reply_bytes = call->max_reply_bytes > 0 ? call->max_reply_bytes
+						       : s->max_reply_bytes;
+	r->started = r->last_byte = r->last_tick = deadline_now_ms();
+	disarm(r);
+}
+
+static bool
+is_short(long limit_ms)
+{
+	return limit_ms > 0 && limit_ms < SHORT_LIMIT_MS;
+}
+
+/* The blocking call, reached by cancels and short deadlines. */
+static void
+ask(struct upstream *u, struct run *r, struct cancel *c,
+    struct upstream_result *result)
+{
+	bool is_watched = is_short(r->first_byte_ms) || is_short(r->idle_ms);
+
+	handle_attach(r->handle, c);
+	r->deadline.cancel = c;
+	if (is_watched)
+		deadlines_add(u->deadlines, &r->deadline);
+	report(r, curl_easy_perform(r->handle->easy), result);
+	if (is_watched)
+		deadlines_remove(u->deadlines, &r->deadline);
+	handle_detach(r->handle);
+}
+
+static void
+perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
+    struct upstream_result *result)
+{
+	char err[200] = "out of memory";
+	struct cancel own;
+	struct run r;
+
+	run_init(&r, call, h);
+	if (set_headers(&r, err, sizeof(err)) == -1 ||
+	    (call->cancel == NULL && cancel_init(&own) == -1)) {
+		failure_say(result, CAUSE_PROTOCOL, call->url,
+		    " was not asked: %s", err);
+		goto out;
+	}
+	set_request(&r);
+	set_connection(&r);
+	ask(u, &r, call->cancel != NULL ? call->cancel : &own, result);
+	if (call->cancel == NULL)
+		cancel_clear(&own);
+out:
+	unset(&r);
+	curl_slist_free_all(r.lines);
+	headers_clear(&r.headers);
+}
+
+/* -- public --------------------------------------------------------------- */
+
+struct upstream *
+upstream_new(void)
+{
+	struct upstream *u = calloc(1, sizeof(*u));
+
+	if (u == NULL)
+		return NULL;
+	if ((u->handles = handles_new()) == NULL ||
+	    (u->deadlines = deadlines_new()) == NULL) {
+		upstream_free(u);
+		return NULL;
+	}
+	return u;
+}
+
+void
+upstream_free(struct upstream *u)
+{
+	if (u == NULL)
+		return;
+	deadlines_free(u->deadlines);
+	handles_free(u->handles);
+	free(u);
+}
+
+void
+upstream_perform(struct upstream *u, const struct upstream_call *call,
+    struct upstream_result *result)
+{
+	struct handle *h;
+
+	memset(result, 0, sizeof(*result));
+	if (call->cancel != NULL && cancel_reason(call->cancel)) {
+		result->end = UPSTREAM_CANCELLED;
+		return;
+	}
+	if ((h = handle_take(u->handles)) == NULL) {
+		failure_say(result, CAUSE_CONNECT, call->url,
+		    " was not asked: out of memory");
+		return;
+	}
+	perform(u, call, h, result);
+	if (result->end == UPSTREAM_COMPLETE)
+		handle_give_back(u->handles, h);
+	else
+		handle_drop(h);
+}
+
+void
+upstream_forget(struct upstream *u)
+{
+	handles_forget(u->handles);
+}
+
+void
+upstream_trim(struct upstream *u)
+{
+	handles_trim(u->handles);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef UPSTREAM_HANDLES_H
+#define UPSTREAM_HANDLES_H
+
+/*
+ * For upstream.c: libcurl's easy handles, each with the one connection that
+ * it keeps, in a last-in first-out pool, so that the warmest is used again.
+ */
+
+#include <stdbool.h>
+#include <curl/curl.h>
+#include "server/cancel.h"
+
+struct handles;
+
+struct handle {
+	CURL *easy;
+	struct handle *newer, *older; /* in the pool */
+	unsigned generation;
+	long long idle_since_ms;
+	int sockets[CANCEL_SOCKETS]; /* -1: free */
+	struct cancel *cancel;	     /* of the call it now makes, or NULL */
+};
+
+/* Once per process: starts and ends libcurl. */
+struct handles *handles_new(void);
+void handles_free(struct handles *all);
+
+/* A handle with all options set that no call changes; NULL: no memory. */
+struct handle *handle_take(struct handles *all);
+void handle_give_back(struct handles *all, struct handle *h);
+/* Instead of giving it back: its connection is not to be used again. */
+void handle_drop(struct handle *h);
+
+/* Between these two `c` reaches all sockets of the handle. */
+void handle_attach(struct handle *h, struct cancel *c);
+void handle_detach(struct handle *h);
+bool handle_is_cancelled(const struct handle *h);
+
+/* Drops those that have rested for a minute; all: every one, and those in
+ * use when they come back. */
+void handles_trim(struct handles *all);
+void handles_forget(struct handles *all);
+
+#endif
