@@ -389,10 +389,13 @@ judge(struct run *r, CURLcode code, struct upstream_result *result)
 		failure_say(result, CAUSE_TOO_LARGE, r->call->url,
 		    " sent more than %zu bytes (MAX_REPLY_BYTES)",
 		    r->max_reply_bytes);
-	else if (r->is_no_http || (code == CURLE_OK && !r->has_head))
+	else if (r->is_no_http)
 		failure_say(result, CAUSE_PROTOCOL, r->call->url,
 		    r->head_bytes > MAX_HEAD_BYTES ? " sent a head without end"
 						   : " did not answer in HTTP");
+	else if (code == CURLE_OK && !r->has_head)
+		failure_say(result, CAUSE_RESET, r->call->url,
+		    " broke off its answer in the head");
 	else if (code != CURLE_OK)
 		failure_explain(&failure, r->handle->easy, result);
 }

@@ -1,0 +1,1034 @@
+/* SPDX-License-Identifier: MIT */
+/* links: server */
+/* Calls to small servers on loopback that answer, drip, stall and break. */
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "loopback.h"
+#include "server/cancel.h"
+#include "server/settings.h"
+#include "server/upstream.h"
+
+static struct upstream *upstream;
+
+/* What a call brought. */
+struct brought {
+	struct upstream_head head;
+	int heads, ticks;
+	char body[4096];
+	size_t len;
+	long longest_silence_ms;
+	bool stop_at_head, stop_at_body, stop_at_tick;
+	void (*at_body)(struct brought *b);
+	struct cancel *cancel;
+};
+
+static int
+take_head(void *cookie, const struct upstream_head *head)
+{
+	struct brought *b = cookie;
+
+	assert_int_equal(b->len, 0);
+	b->head = *head;
+	b->heads++;
+	return b->stop_at_head ? -1 : 0;
+}
+
+static int
+take_body(void *cookie, const char *bytes, size_t len)
+{
+	struct brought *b = cookie;
+
+	assert_int_equal(b->heads, 1);
+	for (size_t i = 0; i < len; i++)
+		if (b->len < sizeof(b->body) - 1)
+			b->body[b->len++] = bytes[i];
+	if (b->at_body != NULL)
+		b->at_body(b);
+	return b->stop_at_body ? -1 : 0;
+}
+
+static int
+take_tick(void *cookie, long silent_ms)
+{
+	struct brought *b = cookie;
+
+	b->ticks++;
+	if (silent_ms > b->longest_silence_ms)
+		b->longest_silence_ms = silent_ms;
+	return b->stop_at_tick ? -1 : 0;
+}
+
+/* A call with settings that fit a test on this machine. */
+struct ask {
+	struct settings settings;
+	struct upstream_call call;
+	struct upstream_result result;
+	struct brought got;
+	char url[128];
+};
+
+static struct ask *
+new_ask(int port)
+{
+	struct ask *a = calloc(1, sizeof(*a));
+
+	snprintf(a->url, sizeof(a->url), "http://127.0.0.1:%d/v1/chat", port);
+	a->settings.upstream.is_loopback = true;
+	a->settings.connect_timeout_ms = 5000;
+	a->settings.first_byte_timeout_ms = 20000;
+	a->settings.idle_timeout_ms = 20000;
+	a->settings.max_reply_bytes = 1 << 20;
+	a->settings.max_retries = 2;
+	a->call = (struct upstream_call){
+		.settings = &a->settings,
+		.method = "POST",
+		.url = a->url,
+		.body = "{\"a\":1}",
+		.body_len = 7,
+		.on_head = take_head,
+		.on_body = take_body,
+		.on_tick = take_tick,
+		.cookie = &a->got,
+	};
+	return a;
+}
+
+static void
+perform(struct ask *a)
+{
+	bool stop_at_body = a->got.stop_at_body, stop = a->got.stop_at_head;
+	struct brought empty = { .stop_at_body = stop_at_body,
+		.stop_at_head = stop,
+		.stop_at_tick = a->got.stop_at_tick,
+		.at_body = a->got.at_body,
+		.cancel = a->got.cancel };
+
+	a->got = empty;
+	upstream_perform(upstream, &a->call, &a->result);
+	a->got.body[a->got.len] = '\0';
+}
+
+static void
+assert_broken(const struct ask *a, enum error_cause cause, const char *words)
+{
+	assert_int_equal(a->result.end, UPSTREAM_BROKEN);
+	if (strstr(a->result.detail, words) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", words, a->result.detail);
+	assert_int_equal(a->result.cause, cause);
+}
+
+static void
+assert_heard_is(struct loopback *l, const char *line, bool is_wanted)
+{
+	pthread_mutex_lock(&l->lock);
+	if ((strstr(l->seen, line) != NULL) != is_wanted)
+		fail_msg("\"%s\" is %s:\n%s", line, is_wanted ? "not in" : "in",
+		    l->seen);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+assert_heard(struct loopback *l, const char *line)
+{
+	assert_heard_is(l, line, true);
+}
+
+static void
+assert_not_heard(struct loopback *l, const char *line)
+{
+	assert_heard_is(l, line, false);
+}
+
+/* -- servers -------------------------------------------------------------- */
+
+#define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
+static void
+serve_ok(struct loopback *l, int fd)
+{
+	while (hear(l, fd))
+		say(fd, OK_HEAD "Content-Length: 5\r\n\r\nhello");
+}
+
+static void
+serve_limits(struct loopback *l, int fd)
+{
+	while (hear(l, fd))
+		say(fd, "HTTP/1.1 100 Continue\r\nRetry-After: 7\r\n\r\n"
+			"HTTP/1.1 429 Too Many\r\n"
+			"content-type:  application/json; charset=utf-8 \r\n"
+			"Retry-After: 12\r\nretry-after-ms: 11500\r\n"
+			"x-should-retry: false\r\nX-Request-Id: abc\r\n"
+			"x-ratelimit-limit-requests: 60\r\n"
+			"x-ratelimit-remaining-tokens: 149984\r\n"
+			"x-ratelimit-reset-tokens: 6m0s\r\n"
+			"Content-Length: 14\r\n\r\n{\"error\":\"no\"}");
+}
+
+static void
+serve_drip(struct loopback *l, int fd)
+{
+	static const char *const chunks[] = { "1\r", "\nd\r\n", "3\r\nri",
+		"p\r\n", "0\r\nX-Trailer: t\r\n\r\n" };
+
+	while (hear(l, fd)) {
+		say(fd, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n");
+		for (int i = 0; i < 5; i++) {
+			sleep_ms(20);
+			say(fd, chunks[i]);
+		}
+	}
+}
+
+/* The number stays in use till loopback_stop(), the connection does not. */
+static void
+reset(int fd)
+{
+	struct linger hard = { 1, 0 };
+	int blank = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	dup2(blank, fd);
+	close(blank);
+}
+
+static void
+serve_reset(struct loopback *l, int fd)
+{
+	hear(l, fd);
+	reset(fd);
+}
+
+static void
+serve_close(struct loopback *l, int fd)
+{
+	hear(l, fd);
+}
+
+static void
+serve_half_head(struct loopback *l, int fd)
+{
+	hear(l, fd);
+	say(fd, "HTTP/1.1 200 OK\r\nContent-Ty");
+}
+
+static void
+serve_cut_body(struct loopback *l, int fd)
+{
+	hear(l, fd);
+	say(fd, OK_HEAD "Content-Length: 500\r\n\r\nhalf");
+}
+
+static void
+serve_silence(struct loopback *l, int fd)
+{
+	if (hear(l, fd))
+		hear_end(l, fd);
+}
+
+static void
+serve_stall(struct loopback *l, int fd)
+{
+	if (!hear(l, fd))
+		return;
+	say(fd, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+	hear_end(l, fd);
+}
+
+/* No length: the end of the connection is the end of the body. */
+static void
+serve_stall_unframed(struct loopback *l, int fd)
+{
+	if (!hear(l, fd))
+		return;
+	say(fd, "HTTP/1.0 200 OK\r\n\r\nhi");
+	hear_end(l, fd);
+}
+
+static void
+serve_once_then_stall(struct loopback *l, int fd)
+{
+	if (hear(l, fd))
+		say(fd, OK_HEAD "Content-Length: 5\r\n\r\nfirst");
+	if (hear(l, fd))
+		hear_end(l, fd);
+}
+
+/* Reads the second request on a connection, then dies. */
+static void
+serve_once_then_reset(struct loopback *l, int fd)
+{
+	if (!hear(l, fd))
+		return;
+	say(fd, OK_HEAD "Content-Length: 5\r\n\r\nfirst");
+	if (atomic_load(&l->connections) == 1)
+		serve_reset(l, fd);
+	else
+		serve_ok(l, fd);
+}
+
+static void
+serve_garbage(struct loopback *l, int fd)
+{
+	hear(l, fd);
+	say(fd, "SSH-2.0-OpenSSH_9.2\r\n");
+}
+
+static void
+serve_no_tls(struct loopback *l, int fd)
+{
+	(void)l;
+	say(fd, "220 mail.example.com ESMTP\r\n");
+}
+
+static void
+serve_endless_head(struct loopback *l, int fd)
+{
+	hear(l, fd);
+	say(fd, "HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 20000; i++)
+		say(fd,
+		    "X-Filler: 0123456789012345678901234567890123456789\r\n");
+}
+
+static void
+serve_endless_body(struct loopback *l, int fd)
+{
+	char block[4097];
+
+	hear(l, fd);
+	memset(block, 'x', sizeof(block) - 1);
+	block[sizeof(block) - 1] = '\0';
+	say(fd, "HTTP/1.1 200 OK\r\n\r\n");
+	for (int i = 0; i < 1000; i++)
+		say(fd, block);
+}
+
+static void
+serve_redirect(struct loopback *l, int fd)
+{
+	while (hear(l, fd))
+		say(fd, "HTTP/1.1 307 Temporary Redirect\r\n"
+			"Location: /elsewhere\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* "hello" by gzip, though nobody asked for it. */
+static void
+serve_gzip(struct loopback *l, int fd)
+{
+	static const unsigned char packed[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0,
+		3, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0x86, 0xa6, 0x10, 0x36,
+		5, 0, 0, 0 };
+
+	while (hear(l, fd)) {
+		say(fd, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+			"Content-Length: 25\r\n\r\n");
+		send(fd, packed, sizeof(packed), MSG_NOSIGNAL);
+	}
+}
+
+/* -- answers -------------------------------------------------------------- */
+
+static void
+an_answer_comes_whole_with_its_head_first(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_int_equal(a->result.status, 200);
+	assert_string_equal(a->got.body, "hello");
+	assert_string_equal(a->got.head.content_type, "text/event-stream");
+	assert_string_equal(a->got.head.retry_after, "");
+	assert_true(a->result.sent);
+	assert_false(a->result.reused);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+the_request_bears_our_headers_and_no_others(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->settings.upstream_key = (char *)"sk-ours";
+	a->call.client_key = "sk-theirs";
+	a->call.want_events = true;
+	perform(a);
+	assert_heard(l, "POST /v1/chat HTTP/1.1\r\n");
+	assert_heard(l, "Authorization: Bearer sk-ours\r\n");
+	assert_heard(l, "Accept: text/event-stream\r\n");
+	assert_heard(l, "Content-Type: application/json\r\n");
+	assert_heard(l, "User-Agent: anthropic-proxy/");
+	assert_heard(l, "\r\n\r\n{\"a\":1}");
+	assert_not_heard(l, "sk-theirs");
+	assert_not_heard(l, "Expect");
+	assert_not_heard(l, "Accept-Encoding");
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+the_clients_key_goes_up_only_without_a_configured_one(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->call.client_key = "sk-theirs";
+	perform(a);
+	assert_heard(l, "Authorization: Bearer sk-theirs\r\n");
+	a->settings.upstream_key = (char *)"azure";
+	a->settings.upstream.is_azure = true;
+	perform(a);
+	assert_heard(l, "api-key: azure\r\n");
+	assert_not_heard(l, "Authorization");
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+a_get_has_no_body(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	a->call.method = "GET";
+	a->call.body = NULL;
+	perform(a);
+	assert_heard(l, "GET /v1/chat HTTP/1.1\r\n");
+	assert_heard(l, "Accept: application/json\r\n");
+	assert_not_heard(l, "Content-");
+	assert_true(a->result.reused);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+configured_headers_add_and_replace(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->settings.upstream_key = (char *)"sk-ours";
+	a->settings.upstream_headers =
+	    (char *)"{\"X-Title\":\"t\",\"authorization\":\"Basic x\","
+		    "\"X-Empty\":\"\"}";
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_heard(l, "X-Title: t\r\n");
+	assert_heard(l, "authorization: Basic x\r\n");
+	assert_heard(l, "X-Empty:\r\n");
+	assert_not_heard(l, "sk-ours");
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+a_header_cannot_break_out_of_its_line(void **state)
+{
+	static const char *const bad[] = {
+		"{\"X-A\":\"b\\r\\nX-C: d\"}",
+		"{\"X-A\\r\\nX-C\":\"d\"}",
+		"{\"X-A\":\"b\\u0000c\"}",
+		"{\"Content-Length\":\"3\"}",
+		"{\"Transfer-Encoding\":\"chunked\"}",
+		"{\"X-A\":5}",
+		"[\"X-A\"]",
+		"nonsense",
+	};
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		a->settings.upstream_headers = (char *)bad[i];
+		perform(a);
+		assert_broken(a, CAUSE_PROTOCOL, "UPSTREAM_HEADERS");
+		assert_false(a->result.sent);
+	}
+	a->settings.upstream_headers = NULL;
+	a->call.client_key = "k\r\nX-C: d";
+	perform(a);
+	assert_broken(a, CAUSE_PROTOCOL, "control character");
+	assert_int_equal(l->requests, 0);
+	free(a);
+	loopback_stop(l);
+}
+
+static void
+an_error_answer_has_its_head_and_body_and_1xx_is_skipped(void **state)
+{
+	struct loopback *l = loopback_start(serve_limits);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_int_equal(a->result.status, 429);
+	assert_int_equal(a->got.heads, 1);
+	assert_string_equal(a->got.body, "{\"error\":\"no\"}");
+	assert_string_equal(
+	    a->got.head.content_type, "application/json; charset=utf-8");
+	assert_string_equal(a->got.head.retry_after, "12");
+	assert_string_equal(a->got.head.retry_after_ms, "11500");
+	assert_string_equal(a->got.head.should_retry, "false");
+	assert_string_equal(a->got.head.request_id, "abc");
+	assert_string_equal(a->got.head.ratelimit[0][0], "60");
+	assert_string_equal(a->got.head.ratelimit[1][1], "149984");
+	assert_string_equal(a->got.head.ratelimit[2][1], "6m0s");
+	assert_string_equal(a->got.head.ratelimit[2][0], "");
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+a_dripped_answer_comes_whole_and_its_trailer_is_no_head(void **state)
+{
+	struct loopback *l = loopback_start(serve_drip);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		perform(a);
+		assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+		assert_string_equal(a->got.body, "drip");
+		assert_int_equal(a->got.heads, 1);
+	}
+	assert_int_equal(l->connections, 1);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+a_redirect_is_an_answer(void **state)
+{
+	struct loopback *l = loopback_start(serve_redirect);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_int_equal(a->result.status, 307);
+	assert_int_equal(a->got.heads, 1);
+	assert_int_equal(l->requests, 1);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+what_comes_deflated_is_inflated(void **state)
+{
+	struct loopback *l = loopback_start(serve_gzip);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_string_equal(a->got.body, "hello");
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+/* -- connections ---------------------------------------------------------- */
+
+static void
+one_after_the_other_use_one_connection(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		perform(a);
+		assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+		assert_int_equal(a->result.reused, i > 0);
+	}
+	assert_int_equal(l->connections, 1);
+	assert_int_equal(l->requests, 200);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void *
+ask_many(void *arg)
+{
+	struct ask *a = arg;
+
+	for (int i = 0; i < 50; i++) {
+		upstream_perform(upstream, &a->call, &a->result);
+		if (a->result.end != UPSTREAM_COMPLETE)
+			break;
+		a->got.heads = 0;
+		a->got.len = 0;
+	}
+	return NULL;
+}
+
+static void
+many_at_once_keep_as_many_connections(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a[8];
+	pthread_t threads[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		a[i] = new_ask(l->port);
+		pthread_create(&threads[i], NULL, ask_many, a[i]);
+	}
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(a[i]->result.end, UPSTREAM_COMPLETE);
+		free(a[i]);
+	}
+	assert_true(l->connections <= 8);
+	assert_int_equal(l->requests, 400);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+forgetting_closes_kept_connections(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	upstream_forget(upstream);
+	perform(a);
+	assert_false(a->result.reused);
+	a->call.fresh_connection = true;
+	perform(a);
+	assert_false(a->result.reused);
+	assert_int_equal(l->connections, 3);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+with_no_retries_a_request_is_never_sent_twice(void **state)
+{
+	struct loopback *l = loopback_start(serve_once_then_reset);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->settings.max_retries = 0;
+	for (int i = 0; i < 3; i++) {
+		perform(a);
+		assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+		assert_false(a->result.reused);
+	}
+	assert_int_equal(l->requests, 3);
+	assert_int_equal(l->connections, 3);
+	free(a);
+	loopback_stop(l);
+}
+
+static void
+a_dead_kept_connection_is_replaced_when_retries_are_allowed(void **state)
+{
+	struct loopback *l = loopback_start(serve_once_then_reset);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_int_equal(l->connections, 2);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+/* -- failures ------------------------------------------------------------- */
+
+static void
+a_refused_connection_names_host_and_cause(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+	char words[80];
+
+	(void)state;
+	snprintf(words, sizeof(words),
+	    "could not connect to 127.0.0.1:%d: Connection refused", l->port);
+	loopback_stop(l);
+	perform(a);
+	assert_broken(a, CAUSE_CONNECT, words);
+	assert_false(a->result.sent);
+	assert_int_equal(a->result.status, 0);
+	free(a);
+}
+
+static void
+a_name_that_is_none_is_a_dns_failure(void **state)
+{
+	struct ask *a = new_ask(1);
+
+	(void)state;
+	snprintf(a->url, sizeof(a->url), "http://no-such-host.invalid/v1");
+	a->settings.upstream.is_loopback = false;
+	perform(a);
+	assert_broken(a, CAUSE_DNS, "no-such-host.invalid");
+	assert_false(a->result.sent);
+	free(a);
+}
+
+static void
+plain_text_where_tls_is_spoken_is_a_tls_failure(void **state)
+{
+	struct loopback *l = loopback_start(serve_no_tls);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	snprintf(a->url, sizeof(a->url), "https://127.0.0.1:%d/", l->port);
+	a->settings.upstream.is_https = true;
+	perform(a);
+	assert_broken(a, CAUSE_TLS, "TLS with 127.0.0.1:");
+	assert_false(a->result.sent);
+	free(a);
+	loopback_stop(l);
+}
+
+static void
+each_way_to_break_off_has_its_cause(void **state)
+{
+	static const struct {
+		loopback_serve *serve;
+		enum error_cause cause;
+		const char *words;
+		int status;
+	} cases[] = {
+		{ serve_reset, CAUSE_RESET, "broke the connection off", 0 },
+		{ serve_close, CAUSE_EMPTY, "without an answer", 0 },
+		{ serve_half_head, CAUSE_RESET, "broke off its answer", 0 },
+		{ serve_cut_body, CAUSE_RESET, "broke off its answer", 200 },
+		{ serve_garbage, CAUSE_PROTOCOL, "HTTP/0.9", 0 },
+		{ serve_endless_head, CAUSE_PROTOCOL, "head without end", 0 },
+		{ serve_endless_body, CAUSE_TOO_LARGE, "MAX_REPLY_BYTES", 200 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct loopback *l = loopback_start(cases[i].serve);
+		struct ask *a = new_ask(l->port);
+
+		perform(a);
+		assert_broken(a, cases[i].cause, cases[i].words);
+		assert_non_null(strstr(a->result.detail, "127.0.0.1:"));
+		assert_int_equal(a->result.status, cases[i].status);
+		assert_true(a->result.sent);
+		free(a);
+		loopback_stop(l);
+	}
+}
+
+static void
+a_callback_ends_the_call(void **state)
+{
+	struct loopback *l = loopback_start(serve_stall);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->got.stop_at_head = true;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_STOPPED);
+	assert_int_equal(a->got.len, 0);
+	a->got.stop_at_head = false;
+	a->got.stop_at_body = true;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_STOPPED);
+	assert_string_equal(a->got.body, "hi");
+	a->got.stop_at_body = false;
+	a->got.stop_at_tick = true;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_STOPPED);
+	assert_int_equal(a->got.ticks, 1);
+	free(a);
+	loopback_stop(l);
+}
+
+/* -- time ----------------------------------------------------------------- */
+
+static void
+silence_ends_at_its_limit(void **state)
+{
+	static const struct {
+		loopback_serve *serve;
+		long first_byte_ms, idle_ms;
+		const char *words;
+	} cases[] = {
+		{ serve_silence, 400, 0, "FIRST_BYTE_TIMEOUT" },
+		{ serve_stall, 0, 400, "IDLE_TIMEOUT" },
+		{ serve_stall_unframed, 0, 400, "IDLE_TIMEOUT" },
+	};
+	long long began, took;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct loopback *l = loopback_start(cases[i].serve);
+		struct ask *a = new_ask(l->port);
+
+		a->call.first_byte_timeout_ms = cases[i].first_byte_ms;
+		a->call.idle_timeout_ms = cases[i].idle_ms;
+		began = now_ms();
+		perform(a);
+		took = now_ms() - began;
+		assert_broken(a, CAUSE_TIMEOUT, cases[i].words);
+		assert_in_range(took, 400, 900);
+		assert_true(a->result.sent);
+		free(a);
+		loopback_stop(l);
+	}
+}
+
+static void
+bytes_that_drip_are_not_silence(void **state)
+{
+	struct loopback *l = loopback_start(serve_drip);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->call.first_byte_timeout_ms = 400;
+	a->call.idle_timeout_ms = 90;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+wait_long(struct brought *b)
+{
+	(void)b;
+	sleep_ms(600);
+}
+
+static void
+a_slow_reader_of_ours_is_not_the_upstreams_silence(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	a->call.idle_timeout_ms = 300;
+	a->got.at_body = wait_long;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+the_total_limit_ends_a_call_that_drips(void **state)
+{
+	struct loopback *l = loopback_start(serve_stall);
+	struct ask *a = new_ask(l->port);
+	long long began = now_ms();
+
+	(void)state;
+	a->call.total_timeout_ms = 300;
+	perform(a);
+	assert_broken(a, CAUSE_TIMEOUT, "in time");
+	assert_in_range(now_ms() - began, 290, 900);
+	free(a);
+	loopback_stop(l);
+}
+
+static void
+ticks_come_each_second_before_and_after_the_head(void **state)
+{
+	loopback_serve *const servers[] = { serve_silence, serve_stall };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct loopback *l = loopback_start(servers[i]);
+		struct ask *a = new_ask(l->port);
+
+		a->call.total_timeout_ms = 2500;
+		perform(a);
+		assert_in_range(a->got.ticks, 2, 3);
+		assert_in_range(a->got.longest_silence_ms, 1700, 2600);
+		free(a);
+		loopback_stop(l);
+	}
+}
+
+/* -- cancels -------------------------------------------------------------- */
+
+static void *
+fire_later(void *arg)
+{
+	sleep_ms(150);
+	cancel_fire(arg, CANCEL_CLIENT_GONE);
+	return NULL;
+}
+
+/* Performs a call that is cancelled 150 ms after its start. */
+static void
+perform_cancelled(struct ask *a, struct loopback *l)
+{
+	struct cancel c;
+	pthread_t thread;
+	long long began = now_ms();
+
+	cancel_init(&c);
+	a->call.cancel = &c;
+	pthread_create(&thread, NULL, fire_later, &c);
+	perform(a);
+	assert_in_range(now_ms() - began, 150, 400);
+	assert_int_equal(a->result.end, UPSTREAM_CANCELLED);
+	assert_int_equal(cancel_reason(&c), CANCEL_CLIENT_GONE);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 100 && atomic_load(&l->closed_ms) == 0; i++)
+		sleep_ms(2);
+	assert_in_range(atomic_load(&l->closed_ms) - began, 150, 400);
+	cancel_clear(&c);
+	a->call.cancel = NULL;
+}
+
+static void
+a_cancel_ends_a_call_at_once(void **state)
+{
+	loopback_serve *const servers[] = { serve_silence, serve_stall,
+		serve_stall_unframed };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct loopback *l = loopback_start(servers[i]);
+		struct ask *a = new_ask(l->port);
+
+		perform_cancelled(a, l);
+		assert_int_equal(l->requests, 1);
+		assert_int_equal(l->connections, 1);
+		free(a);
+		loopback_stop(l);
+	}
+}
+
+static void
+a_cancel_on_a_kept_connection_does_not_send_again(void **state)
+{
+	struct loopback *l = loopback_start(serve_once_then_stall);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	perform_cancelled(a, l);
+	sleep_ms(50);
+	assert_int_equal(l->requests, 2);
+	assert_int_equal(l->connections, 1);
+	free(a);
+	loopback_stop(l);
+}
+
+static void
+a_fired_cancel_stops_a_call_before_it_begins(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+	struct cancel c;
+
+	(void)state;
+	cancel_init(&c);
+	cancel_fire(&c, CANCEL_DRAIN);
+	a->call.cancel = &c;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_CANCELLED);
+	assert_false(a->result.sent);
+	assert_int_equal(l->connections, 0);
+	cancel_clear(&c);
+	free(a);
+	loopback_stop(l);
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	return (upstream = upstream_new()) != NULL ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	upstream_free(upstream);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_comes_whole_with_its_head_first),
+		cmocka_unit_test(the_request_bears_our_headers_and_no_others),
+		cmocka_unit_test(
+		    the_clients_key_goes_up_only_without_a_configured_one),
+		cmocka_unit_test(a_get_has_no_body),
+		cmocka_unit_test(configured_headers_add_and_replace),
+		cmocka_unit_test(a_header_cannot_break_out_of_its_line),
+		cmocka_unit_test(
+		    an_error_answer_has_its_head_and_body_and_1xx_is_skipped),
+		cmocka_unit_test(
+		    a_dripped_answer_comes_whole_and_its_trailer_is_no_head),
+		cmocka_unit_test(a_redirect_is_an_answer),
+		cmocka_unit_test(what_comes_deflated_is_inflated),
+		cmocka_unit_test(one_after_the_other_use_one_connection),
+		cmocka_unit_test(many_at_once_keep_as_many_connections),
+		cmocka_unit_test(forgetting_closes_kept_connections),
+		cmocka_unit_test(with_no_retries_a_request_is_never_sent_twice),
+		cmocka_unit_test(
+		    a_dead_kept_connection_is_replaced_when_retries_are_allowed),
+		cmocka_unit_test(a_refused_connection_names_host_and_cause),
+		cmocka_unit_test(a_name_that_is_none_is_a_dns_failure),
+		cmocka_unit_test(
+		    plain_text_where_tls_is_spoken_is_a_tls_failure),
+		cmocka_unit_test(each_way_to_break_off_has_its_cause),
+		cmocka_unit_test(a_callback_ends_the_call),
+		cmocka_unit_test(silence_ends_at_its_limit),
+		cmocka_unit_test(bytes_that_drip_are_not_silence),
+		cmocka_unit_test(
+		    a_slow_reader_of_ours_is_not_the_upstreams_silence),
+		cmocka_unit_test(the_total_limit_ends_a_call_that_drips),
+		cmocka_unit_test(
+		    ticks_come_each_second_before_and_after_the_head),
+		cmocka_unit_test(a_cancel_ends_a_call_at_once),
+		cmocka_unit_test(
+		    a_cancel_on_a_kept_connection_does_not_send_again),
+		cmocka_unit_test(a_fired_cancel_stops_a_call_before_it_begins),
+	};
+
+	return cmocka_run_group_tests(tests, start, end);
+}
