@@ -247,9 +247,9 @@ json_get(const cJSON *object, const char *key)
 
 	if (!cJSON_IsObject(object))
 		return NULL;
-	cJSON_ArrayForEach(member, object) if (member->string != NULL &&
-					       strcmp(member->string, key) == 0)
-	    found = member;
+	cJSON_ArrayForEach(member, object)
+		if (member->string != NULL && strcmp(member->string, key) == 0)
+			found = member;
 	return found;
 }
 

@@ -55,7 +55,7 @@ json_escape(struct buf *out, const char *bytes, size_t len)
 
 	while ((p = json_skip_plain(p, end)) < end) {
 		if (*p >= 0x80 &&
-		    (n = utf8_char_len(p, (size_t)(end - p))) != 0) {
+		    (n = utf8_wide_len(p, (size_t)(end - p))) != 0) {
 			p += n;
 			continue;
 		}

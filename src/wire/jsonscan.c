@@ -25,8 +25,8 @@ special_bytes(uint64_t word)
 	       HIGHS;
 }
 
-bytes
-json_skip_plain(bytes p, bytes end)
+static inline bytes
+skip_plain(bytes p, bytes end)
 {
 	uint64_t word;
 
@@ -39,6 +39,12 @@ json_skip_plain(bytes p, bytes end)
 	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;
+}
+
+bytes
+json_skip_plain(bytes p, bytes end)
+{
+	return skip_plain(p, end);
 }
 
 int
@@ -122,7 +128,7 @@ scan_string(struct json_scan *s, bytes p, bytes end, unsigned *found)
 	size_t len;
 
 	for (p++;;) {
-		p = json_skip_plain(p, end);
+		p = skip_plain(p, end);
 		if (p == end)
 			return fail(
 			    s, p, JSON_SCAN_BAD, "a string is not closed");
@@ -135,8 +141,7 @@ scan_string(struct json_scan *s, bytes p, bytes end, unsigned *found)
 			return fail(s, p, JSON_SCAN_BAD_BYTES,
 			    "a control character in a string");
 		} else {
-			len = utf8_char_len(p, (size_t)(end - p));
-			if (len == 0)
+			if ((len = utf8_wide_len(p, (size_t)(end - p))) == 0)
 				return fail(
 				    s, p, JSON_SCAN_BAD_BYTES, "invalid UTF-8");
 			p += len;

@@ -32,6 +32,18 @@ utf8_char_len(const unsigned char *p, size_t left)
 	return (c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F) ? 0 : 4;
 }
 
+/* Bytes of the valid characters from `p` on that are not ASCII. */
+static inline size_t
+utf8_wide_len(const unsigned char *p, size_t left)
+{
+	size_t sum = 0, n;
+
+	while (sum < left && p[sum] >= 0x80 &&
+	       (n = utf8_char_len(p + sum, left - sum)) != 0)
+		sum += n;
+	return sum;
+}
+
 /* Bytes that one U+FFFD stands for where utf8_char_len() is 0. */
 size_t utf8_bad_len(const unsigned char *p, size_t left);
 
