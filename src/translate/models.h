@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 struct model_rule {
-	char *glob;  /* * any run, ? one character; exact otherwise */
+	char *glob; /* * any run, ? one character; exact otherwise */
 	char *model;
 };
 
@@ -24,18 +24,18 @@ struct model_routes {
  * blanks around names and empty rules do not count.  CONTEXT_WINDOW's
  * "glob=N,…" is read by it too.  0, or -1 with a sentence in err.
  */
-int model_rules_parse(const char *text, struct model_routes *routes, char *err,
-    size_t cap);
+int model_rules_parse(
+    const char *text, struct model_routes *routes, char *err, size_t cap);
 void model_routes_clear(struct model_routes *routes);
 
 /* What the first matching rule says, NULL if none does; borrowed. */
-const char *model_rules_find(const struct model_routes *routes,
-    const char *name);
+const char *
+model_rules_find(const struct model_routes *routes, const char *name);
 
 /* The upstream's name for the model; borrowed from routes or `asked`.
  * `thinks`: thinking.type is enabled or adaptive. */
-const char *model_route(const struct model_routes *routes, const char *asked,
-    bool thinks);
+const char *
+model_route(const struct model_routes *routes, const char *asked, bool thinks);
 
 /* Whether a text matches: * any run, ? one character, case counts. */
 bool model_glob(const char *glob, const char *text);

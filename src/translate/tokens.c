@@ -254,8 +254,7 @@ weigh_message(const cJSON *message, struct token_parts *parts)
 	const cJSON *member, *part;
 
 	parts->messages++;
-	cJSON_ArrayForEach(member, message)
-	{
+	cJSON_ArrayForEach(member, message) {
 		const char *key = member->string;
 
 		if (key == NULL || strcmp(key, "role") == 0 ||
@@ -263,11 +262,11 @@ weigh_message(const cJSON *message, struct token_parts *parts)
 			continue;
 		if (strcmp(key, "tool_calls") == 0) {
 			cJSON_ArrayForEach(part, member)
-			    weigh_json(json_get(part, "function"), parts);
+				weigh_json(json_get(part, "function"), parts);
 		} else if (strcmp(key, "content") == 0 &&
 			   cJSON_IsArray(member)) {
 			cJSON_ArrayForEach(part, member)
-			    weigh_part(part, parts);
+				weigh_part(part, parts);
 		} else {
 			weigh_text(member, parts);
 		}
@@ -281,9 +280,8 @@ tokens_weigh(const cJSON *body, struct token_parts *parts)
 
 	*parts = (struct token_parts){ 0 };
 	cJSON_ArrayForEach(item, json_get(body, "messages"))
-	    weigh_message(item, parts);
-	cJSON_ArrayForEach(item, json_get(body, "tools"))
-	{
+		weigh_message(item, parts);
+	cJSON_ArrayForEach(item, json_get(body, "tools")) {
 		parts->tools++;
 		weigh_json(item, parts);
 	}

@@ -13,9 +13,9 @@
 #include "wire/json.h"
 
 struct token_parts {
-	int64_t text_bytes;   /* ASCII and other non-CJK text */
+	int64_t text_bytes; /* ASCII and other non-CJK text */
 	int64_t cjk_chars;
-	int64_t json_bytes;   /* tools and tool arguments */
+	int64_t json_bytes; /* tools and tool arguments */
 	int64_t messages;
 	int64_t tools;
 	int64_t media_tokens; /* images and PDFs, already in tokens */
@@ -38,7 +38,7 @@ int64_t tokens_of_text(int64_t bytes);
  * odd report moves nothing.  All zero is a good beginning.
  */
 struct token_scale {
-	double factor;    /* of no meaning without samples: then 1 */
+	double factor;	  /* of no meaning without samples: then 1 */
 	unsigned samples; /* all that ever counted */
 	struct {
 		double factor, weight;
@@ -47,8 +47,8 @@ struct token_scale {
 
 /* Takes what an upstream reported for a request of `estimated` (not scaled)
  * tokens.  What cannot be meant, such as 0, is ignored. */
-void tokens_learn(struct token_scale *scale, int64_t estimated,
-    int64_t reported);
+void
+tokens_learn(struct token_scale *scale, int64_t estimated, int64_t reported);
 
 /* The calibrated estimate, at least 1. */
 int64_t tokens_scaled(const struct token_scale *scale, int64_t estimated);

@@ -12,7 +12,7 @@
  * JSON escapes of its slashes.  Looks at its first 256 KiB at most.
  * Returns 0, or -1 for anything else.
  */
-int image_size(const char *base64, size_t len, uint32_t *width,
-    uint32_t *height);
+int
+image_size(const char *base64, size_t len, uint32_t *width, uint32_t *height);
 
 #endif

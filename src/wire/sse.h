@@ -15,18 +15,19 @@
 
 struct sse_event {
 	const char *name; /* of the event: line; "" if none; NUL-terminated */
-	const char *data; /* data lines joined by \n; borrowed till the next call */
+	const char
+	    *data; /* data lines joined by \n; borrowed till the next call */
 	size_t len;
 	bool is_error_field; /* the data stood in an `error:` field */
-	bool is_cut;         /* ended by the end of input, not a blank line */
+	bool is_cut;	     /* ended by the end of input, not a blank line */
 };
 
 struct sse {
-	struct buf bytes; /* what was pushed and is not yet consumed */
-	size_t next;      /* where in bytes the reader stands */
-	size_t lf, cr;    /* no such byte between next and here */
+	struct buf bytes;	  /* what was pushed and is not yet consumed */
+	size_t next;		  /* where in bytes the reader stands */
+	size_t lf, cr;		  /* no such byte between next and here */
 	size_t line_at, line_len; /* the only data line, still in bytes */
-	struct buf data;  /* several data lines, joined */
+	struct buf data;	  /* several data lines, joined */
 	struct buf name;
 	size_t max_line_bytes;
 	unsigned flags; /* private: byte order mark seen, last was CR, … */
