@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Waiting.  SLACK=3 stretches every limit for sanitizer builds and slow boxes.
+export const SLACK = Number(process.env.SLACK ?? 1);
+
+export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+
+// Waits until `look()` is truthy and returns it; throws after `ms`.
+export async function until(look, ms, what = 'condition') {
+	const end = Date.now() + ms * SLACK;
+	for (;;) {
+		const v = await look();
+		if (v) return v;
+		if (Date.now() > end) throw new Error(`${what}: not within ${ms * SLACK} ms`);
+		await sleep(5);
+	}
+}
+
+// A promise with its handles outside.
+export function deferred() {
+	let resolve, reject;
+	const promise = new Promise((a, b) => { resolve = a; reject = b; });
+	return { promise, resolve, reject };
+}
