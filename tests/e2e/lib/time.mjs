@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Waiting.  SLACK=3 stretches every limit for sanitizer builds and slow boxes.
-export const SLACK = Number(process.env.SLACK ?? 1);
+// Waiting.  SLACK=N stretches every limit; sanitizer builds take 4 by themselves.
+export const SLACK = Number(process.env.SLACK ?? (/san/.test(process.env.PROXY ?? '') ? 4 : 1));
 
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
