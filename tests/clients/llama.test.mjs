@@ -6,8 +6,8 @@
  * for tests does).  Skipped where they are not set.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { start } from '../e2e/lib/children.mjs';
 import { callsOf, history, readStream, textOf } from '../e2e/lib/anthropic.mjs';
 import { assertMessage, message, open, post } from '../e2e/lib/http.mjs';
 import { startProxy } from '../e2e/lib/proxy.mjs';
@@ -27,7 +27,7 @@ describe('before a real llama-server', { skip, timeout: 180000 }, () => {
 
 	before(async () => {
 		const port = await closedPort();
-		llama = spawn(LLAMA_SERVER, ['-m', LLAMA_MODEL, '--host', '127.0.0.1', '--port', String(port), '-c', '262144', '-np', '2', '--jinja', '--no-webui', '-t', '2'], { stdio: ['ignore', 'pipe', 'pipe'] });
+		llama = start(LLAMA_SERVER, ['-m', LLAMA_MODEL, '--host', '127.0.0.1', '--port', String(port), '-c', '262144', '-np', '2', '--jinja', '--no-webui', '-t', '2']);
 		llama.stdout.on('data', (d) => { log = (log + d).slice(-20000); });
 		llama.stderr.on('data', (d) => { log = (log + d).slice(-20000); });
 		const url = `http://127.0.0.1:${port}`;

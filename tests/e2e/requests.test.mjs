@@ -14,11 +14,11 @@ const upstream = await startUpstream();
 const proxies = new Map();
 
 after(async () => {
-	try {
-		for (const p of proxies.values()) await (await p).stop();
-	} finally {
-		await upstream.stop();
-	}
+	// All end before the first failure is told: a child left behind would keep
+	// this process alive.
+	const ends = await Promise.allSettled([...proxies.values()].map(async (p) => (await p).stop()));
+	await upstream.stop();
+	for (const e of ends) if (e.status === 'rejected') throw e.reason;
 });
 
 // One proxy for each set of settings that the vectors ask for.

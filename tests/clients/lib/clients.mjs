@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Where the clients stand, how Claude Code is run without touching the
 // machine, and a hop that writes down what a client asks the proxy.
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { start } from '../../e2e/lib/children.mjs';
 
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anthropic-proxy-tests');
 export const CLIENTS = process.env.CLIENTS ?? join(CACHE, 'code-2.1.330-sdk-1.12.0-0.137.0');
@@ -26,9 +26,6 @@ export async function loadSdk(name) {
 	return { Anthropic, betaTool };
 }
 
-const running = new Set();
-process.on('exit', () => { for (const c of running) c.kill('SIGKILL'); });
-
 // A throw-away home, project and temporary folder.
 export function workplace() {
 	const root = mkdtempSync(join(tmpdir(), 'anthropic-proxy-client-'));
@@ -39,20 +36,18 @@ export function workplace() {
 
 // Claude Code with nothing of the caller's environment; {code, stdout, stderr}.
 export function claudeCode(place, baseUrl, args, { env = {}, timeout = 60000 } = {}) {
-	const child = spawn(BINARY, args, {
-		cwd: place.project, stdio: ['ignore', 'pipe', 'pipe'],
+	const child = start(BINARY, args, {
+		cwd: place.project,
 		env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: place.home, TMPDIR: place.tmp, LANG: 'C.UTF-8', TERM: 'dumb',
 			ANTHROPIC_BASE_URL: baseUrl, ANTHROPIC_API_KEY: 'sk-test', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 			IS_SANDBOX: '1', CLAUDE_CODE_MAX_RETRIES: '1', ...env },
 	});
-	running.add(child);
 	let stdout = '', stderr = '';
 	child.stdout.on('data', (d) => { stdout += d; });
 	child.stderr.on('data', (d) => { stderr += d; });
 	const limit = setTimeout(() => child.kill('SIGKILL'), timeout);
 	return new Promise((resolve) => child.on('close', (code, signal) => {
 		clearTimeout(limit);
-		running.delete(child);
 		resolve({ code: code ?? signal, stdout, stderr });
 	}));
 }

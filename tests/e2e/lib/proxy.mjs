@@ -2,22 +2,18 @@
 // Starts the built proxy on a free loopback port, and ends it: every test
 // expects exit 0 after SIGTERM and nothing unexpected on stderr.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sleep } from './time.mjs';
+import { start } from './children.mjs';
+import { SLACK, sleep } from './time.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const BINARY = resolve(process.env.PROXY ?? join(ROOT, 'build/anthropic-proxy'));
 export const ROOT_DIR = ROOT;
 
 const LISTENING = /listening on (http:\/\/\S+:(\d+))/;
-
-// A child is killed only by the process that started it, and always.
-const running = new Set();
-process.on('exit', () => { for (const c of running) c.kill('SIGKILL'); });
 
 // Lines of a healthy program; everything else is a test failure.
 const EXPECTED = [LISTENING, /\blevel=(debug|info|warn)\b/];
@@ -50,16 +46,14 @@ export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] 
 	const home = mkdtempSync(join(tmpdir(), 'anthropic-proxy-test-'));
 	const all = environment(home, upstreamUrl, env);
 	for (const k of Object.keys(all)) if (all[k] === undefined) delete all[k];
-	const child = spawn(BINARY, args, { cwd: home, env: all, stdio: ['ignore', 'pipe', 'pipe'] });
+	const child = start(BINARY, args, { cwd: home, env: all });
 	let log = '', exit = null;
 	child.stdout.on('data', (d) => { log += d; });
 	child.stderr.on('data', (d) => { log += d; });
 	const ended = new Promise((r) => child.on('close', (code, signal) => {
 		exit = { code, signal };
-		running.delete(child);
 		r(exit);
 	}));
-	running.add(child);
 
 	for (let i = 0; i < 400 && !exit && !LISTENING.test(log); i++) await sleep(20);
 	const m = log.match(LISTENING);
@@ -78,9 +72,10 @@ export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] 
 		// Ends it and checks how it ended.
 		async stop(wait = 15000) {
 			if (!exit) child.kill('SIGTERM');
-			await Promise.race([ended, sleep(wait)]);
-			const hung = !exit;
-			if (hung) { child.kill('SIGKILL'); await ended; }
+			let hung = false;
+			const limit = setTimeout(() => { hung = true; child.kill('SIGKILL'); }, wait * SLACK);
+			await ended;
+			clearTimeout(limit);
 			rmSync(home, { recursive: true, force: true });
 			assert.ok(!hung, `SIGTERM did not end the proxy in ${wait} ms; log: ${log.slice(-1500)}`);
 			assert.deepEqual(exit, { code: 0, signal: null }, `exit after SIGTERM; log: ${log.slice(-3000)}`);
