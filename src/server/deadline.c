@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread that watches short deadlines.  Knows cancels, not libcurl. */
+/* Limits of silence.  Knows clocks and cancels, not libcurl. */
 #include "server/deadline.h"
 
 #include <limits.h>
@@ -11,6 +11,8 @@
 #include "server/cancel.h"
 
 #define LOOK_EVERY_MS 100
+#define SHORT_MS      2000
+#define NEVER	      LLONG_MAX
 
 struct deadlines {
 	pthread_mutex_t lock;
@@ -27,6 +29,77 @@ deadline_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+arm(struct deadline *d)
+{
+	long long at = NEVER;
+
+	if (d->answered != 0 && d->idle_ms > 0)
+		at = d->last_byte + d->idle_ms;
+	else if (d->answered == 0 && d->asked != 0 && d->first_byte_ms > 0)
+		at = d->asked + d->first_byte_ms;
+	atomic_store(&d->at_ms, at);
+}
+
+void
+deadline_init(struct deadline *d, long first_byte_ms, long idle_ms)
+{
+	*d = (struct deadline){ .first_byte_ms = first_byte_ms,
+		.idle_ms = idle_ms,
+		.last_byte = deadline_now_ms() };
+	arm(d);
+}
+
+/* A request that libcurl sends again has no more time than the first. */
+void
+deadline_ask(struct deadline *d)
+{
+	if (d->asked == 0)
+		d->asked = deadline_now_ms();
+	arm(d);
+}
+
+void
+deadline_byte(struct deadline *d)
+{
+	d->last_byte = deadline_now_ms();
+	if (d->answered == 0)
+		d->answered = d->last_byte;
+	arm(d);
+}
+
+void
+deadline_pause(struct deadline *d)
+{
+	d->paused = deadline_now_ms();
+	atomic_store(&d->at_ms, NEVER);
+}
+
+void
+deadline_resume(struct deadline *d)
+{
+	long long lost = deadline_now_ms() - d->paused;
+
+	d->last_byte += lost;
+	if (d->asked != 0)
+		d->asked += lost;
+	arm(d);
+}
+
+bool
+deadline_is_over(struct deadline *d)
+{
+	return atomic_load(&d->has_passed) ||
+	       deadline_now_ms() >= atomic_load(&d->at_ms);
+}
+
+static bool
+is_short(const struct deadline *d)
+{
+	return (d->first_byte_ms > 0 && d->first_byte_ms < SHORT_MS) ||
+	       (d->idle_ms > 0 && d->idle_ms < SHORT_MS);
 }
 
 static void
@@ -111,6 +184,8 @@ start_thread(struct deadlines *all)
 void
 deadlines_add(struct deadlines *all, struct deadline *d)
 {
+	if (!is_short(d))
+		return;
 	pthread_mutex_lock(&all->lock);
 	d->next = all->first;
 	all->first = d;
@@ -125,6 +200,8 @@ deadlines_remove(struct deadlines *all, struct deadline *d)
 {
 	struct deadline **at = &all->first;
 
+	if (!is_short(d))
+		return;
 	pthread_mutex_lock(&all->lock);
 	while (*at != NULL && *at != d)
 		at = &(*at)->next;

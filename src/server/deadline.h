@@ -3,9 +3,10 @@
 #define DEADLINE_H
 
 /*
- * Wakes calls whose time is up sooner than libcurl would look: its blocking
- * call wakes once a second, which is too coarse for limits of a second or
- * two.  One thread, started with the first such call.
+ * How long an upstream may be silent, before its first byte and between
+ * bytes.  libcurl's blocking call wakes once a second, which is too coarse for
+ * limits of a second or two: those have a thread that looks more often and
+ * wakes the call; it is started with the first such call.
  */
 
 #include <stdatomic.h>
@@ -14,20 +15,36 @@
 struct cancel;
 struct deadlines;
 
-#define DEADLINE_NEVER LLONG_MAX
-
 struct deadline {
-	_Atomic long long at_ms; /* on deadline_now_ms()'s clock */
+	long first_byte_ms, idle_ms; /* limits; 0: none */
+	/* Times on deadline_now_ms()'s clock; 0: not yet. */
+	long long asked, answered, last_byte, paused;
+	_Atomic long long at_ms; /* when it passes as things stand */
 	atomic_bool has_passed;
-	struct cancel *cancel; /* woken, without a reason, at that time */
+	struct cancel *cancel; /* woken, without a reason, when it passes */
 	struct deadline *next; /* private */
 };
+
+/* The clock stands still until deadline_ask(): connecting has a limit of its
+ * own. */
+void deadline_init(struct deadline *d, long first_byte_ms, long idle_ms);
+
+/* The request leaves; a byte came. */
+void deadline_ask(struct deadline *d);
+void deadline_byte(struct deadline *d);
+
+/* Between these the upstream's clock stands still: we are at work, or wait
+ * for a slow client. */
+void deadline_pause(struct deadline *d);
+void deadline_resume(struct deadline *d);
+
+bool deadline_is_over(struct deadline *d);
 
 struct deadlines *deadlines_new(void);
 void deadlines_free(struct deadlines *all);
 
-/* at_ms may change at any time in between.  After remove the deadline and
- * its cancel are not touched again. */
+/* Only a deadline of less than two seconds is really watched.  After remove
+ * the deadline and its cancel are not touched again. */
 void deadlines_add(struct deadlines *all, struct deadline *d);
 void deadlines_remove(struct deadlines *all, struct deadline *d);
 

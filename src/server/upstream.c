@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,6 @@
 #include "wire/buf.h"
 
 #define TICK_MS	       900 /* libcurl looks once a second, or sooner */
-#define SHORT_LIMIT_MS 2000
 #define MAX_HEAD_BYTES ((size_t)256 * 1024)
 
 /*
@@ -52,56 +50,11 @@ struct run {
 	struct upstream_head head;
 	struct headers headers;
 	struct curl_slist *lines;
-	long first_byte_ms, idle_ms; /* limits; 0: none */
 	size_t max_reply_bytes, head_bytes, body_bytes;
-	/* times, 0: not yet */
-	long long started, asked, answered, last_byte, last_tick;
+	long long started, last_tick; /* on deadline_now_ms()'s clock */
 	bool has_head, is_stopped, is_late, is_too_large, is_no_http;
 	char curl_error[CURL_ERROR_SIZE];
 };
-
-/* -- limits of time ------------------------------------------------------- */
-
-static long long
-time_limit(const struct run *r)
-{
-	if (r->answered != 0)
-		return r->idle_ms > 0 ? r->last_byte + r->idle_ms
-				      : DEADLINE_NEVER;
-	if (r->asked != 0 && r->first_byte_ms > 0)
-		return r->asked + r->first_byte_ms;
-	return DEADLINE_NEVER;
-}
-
-static void
-arm(struct run *r)
-{
-	atomic_store(&r->deadline.at_ms, time_limit(r));
-}
-
-/* While a callback works (or waits for a slow client) the upstream's clock
- * stands still. */
-static void
-disarm(struct run *r)
-{
-	atomic_store(&r->deadline.at_ms, DEADLINE_NEVER);
-}
-
-static void
-note_byte(struct run *r)
-{
-	r->last_byte = deadline_now_ms();
-	if (r->answered == 0)
-		r->answered = r->last_byte;
-}
-
-static bool
-is_over(struct run *r, long long now)
-{
-	if (atomic_load(&r->deadline.has_passed) || now >= time_limit(r))
-		r->is_late = true;
-	return r->is_late;
-}
 
 /* -- what libcurl calls --------------------------------------------------- */
 
@@ -114,9 +67,7 @@ on_ask(void *cookie, char *ip, char *own_ip, int port, int own_port)
 	(void)ip, (void)own_ip, (void)port, (void)own_port;
 	if (handle_is_cancelled(r->handle))
 		return CURL_PREREQFUNC_ABORT;
-	if (r->asked == 0)
-		r->asked = deadline_now_ms();
-	arm(r);
+	deadline_ask(&r->deadline);
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -132,9 +83,10 @@ end_head(struct run *r)
 		return 0;
 	r->head.status = (int)status;
 	r->has_head = true;
-	disarm(r);
+	deadline_pause(&r->deadline);
 	if (r->call->on_head != NULL)
 		rc = r->call->on_head(r->call->cookie, &r->head);
+	deadline_resume(&r->deadline);
 	r->is_stopped |= rc == -1;
 	return rc;
 }
@@ -146,7 +98,7 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 	int rc = 0;
 
 	len *= size;
-	note_byte(r);
+	deadline_byte(&r->deadline);
 	r->head_bytes += len;
 	if (r->head_bytes > MAX_HEAD_BYTES)
 		r->is_no_http = true;
@@ -158,8 +110,6 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 		rc = end_head(r);
 	else
 		headers_read_line(&r->head, line, len);
-	r->last_byte = deadline_now_ms();
-	arm(r);
 	return rc == -1 || r->is_no_http ? 0 : len;
 }
 
@@ -170,7 +120,7 @@ on_body(char *bytes, size_t size, size_t len, void *cookie)
 	int rc = 0;
 
 	len *= size;
-	note_byte(r);
+	deadline_byte(&r->deadline);
 	if (!r->has_head) {
 		r->is_no_http = true;
 		return 0;
@@ -181,12 +131,11 @@ on_body(char *bytes, size_t size, size_t len, void *cookie)
 		return 0;
 	}
 	r->body_bytes += len;
-	disarm(r);
+	deadline_pause(&r->deadline);
 	if (r->call->on_body != NULL)
 		rc = r->call->on_body(r->call->cookie, bytes, len);
+	deadline_resume(&r->deadline);
 	r->is_stopped |= rc == -1;
-	r->last_byte = deadline_now_ms();
-	arm(r);
 	return rc == -1 ? 0 : len;
 }
 
@@ -196,23 +145,21 @@ on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
     curl_off_t up_total, curl_off_t up)
 {
 	struct run *r = cookie;
-	long long now = deadline_now_ms(), after;
+	long long now = deadline_now_ms();
 	int rc;
 
 	(void)down_total, (void)down, (void)up_total, (void)up;
-	if (handle_is_cancelled(r->handle) || is_over(r, now))
+	r->is_late |= deadline_is_over(&r->deadline);
+	if (r->is_late || handle_is_cancelled(r->handle))
 		return 1;
 	if (r->call->on_tick == NULL || now - r->last_tick < TICK_MS)
 		return 0;
 	r->last_tick = now;
-	disarm(r);
-	rc = r->call->on_tick(r->call->cookie, (long)(now - r->last_byte));
+	deadline_pause(&r->deadline);
+	rc = r->call->on_tick(
+	    r->call->cookie, (long)(now - r->deadline.last_byte));
+	deadline_resume(&r->deadline);
 	r->is_stopped |= rc == -1;
-	after = deadline_now_ms();
-	r->last_byte += after - now;
-	if (r->asked != 0)
-		r->asked += after - now;
-	arm(r);
 	return rc == -1;
 }
 
@@ -353,15 +300,15 @@ unset(struct run *r)
 static void
 judge_late(const struct run *r, struct upstream_result *result)
 {
-	if (r->answered != 0)
+	if (r->deadline.answered != 0)
 		failure_say(result, CAUSE_TIMEOUT, r->call->url,
 		    " fell silent: nothing came for %.1f s (IDLE_TIMEOUT)",
-		    (double)r->idle_ms / 1000);
+		    (double)r->deadline.idle_ms / 1000);
 	else
 		failure_say(result, CAUSE_TIMEOUT, r->call->url,
 		    " did not begin to answer within %.1f s "
 		    "(FIRST_BYTE_TIMEOUT)",
-		    (double)r->first_byte_ms / 1000);
+		    (double)r->deadline.first_byte_ms / 1000);
 }
 
 /* A shut socket may look like the proper end of an answer that has no
@@ -373,8 +320,8 @@ judge(struct run *r, CURLcode code, struct upstream_result *result)
 		.code = code,
 		.curl_error = r->curl_error,
 		.url = r->call->url,
-		.has_asked = r->asked != 0,
-		.has_answered = r->answered != 0,
+		.has_asked = r->deadline.asked != 0,
+		.has_answered = r->deadline.answered != 0,
 		.connect_timeout_ms = r->call->settings->connect_timeout_ms,
 	};
 
@@ -410,10 +357,11 @@ report(struct run *r, CURLcode code, struct upstream_result *result)
 	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	result->status = r->has_head ? r->head.status : 0;
-	result->sent = r->asked != 0 && request_bytes > 0;
-	result->reused = r->asked != 0 && connects == 0;
-	if (r->answered != 0)
-		result->first_byte_ms = (long)(r->answered - r->started);
+	result->sent = r->deadline.asked != 0 && request_bytes > 0;
+	result->reused = r->deadline.asked != 0 && connects == 0;
+	if (r->deadline.answered != 0)
+		result->first_byte_ms =
+		    (long)(r->deadline.answered - r->started);
 }
 
 static void
@@ -424,21 +372,14 @@ run_init(struct run *r, const struct upstream_call *call, struct handle *h)
 	memset(r, 0, sizeof(*r));
 	r->call = call;
 	r->handle = h;
-	r->first_byte_ms = call->first_byte_timeout_ms > 0
-			       ? call->first_byte_timeout_ms
-			       : s->first_byte_timeout_ms;
-	r->idle_ms = call->idle_timeout_ms > 0 ? call->idle_timeout_ms
-					       : s->idle_timeout_ms;
 	r->max_reply_bytes = call->max_reply_bytes > 0 ? call->max_reply_bytes
 						       : s->max_reply_bytes;
-	r->started = r->last_byte = r->last_tick = deadline_now_ms();
-	disarm(r);
-}
-
-static bool
-is_short(long limit_ms)
-{
-	return limit_ms > 0 && limit_ms < SHORT_LIMIT_MS;
+	r->started = r->last_tick = deadline_now_ms();
+	deadline_init(&r->deadline,
+	    call->first_byte_timeout_ms > 0 ? call->first_byte_timeout_ms
+					    : s->first_byte_timeout_ms,
+	    call->idle_timeout_ms > 0 ? call->idle_timeout_ms
+				      : s->idle_timeout_ms);
 }
 
 /* The blocking call, reached by cancels and short deadlines. */
@@ -446,15 +387,14 @@ static void
 ask(struct upstream *u, struct run *r, struct cancel *c,
     struct upstream_result *result)
 {
-	bool is_watched = is_short(r->first_byte_ms) || is_short(r->idle_ms);
+	CURLcode code;
 
 	handle_attach(r->handle, c);
 	r->deadline.cancel = c;
-	if (is_watched)
-		deadlines_add(u->deadlines, &r->deadline);
-	report(r, curl_easy_perform(r->handle->easy), result);
-	if (is_watched)
-		deadlines_remove(u->deadlines, &r->deadline);
+	deadlines_add(u->deadlines, &r->deadline);
+	code = curl_easy_perform(r->handle->easy);
+	deadlines_remove(u->deadlines, &r->deadline);
+	report(r, code, result);
 	handle_detach(r->handle);
 }
 
