@@ -18,15 +18,20 @@ enum lesson_kind {
 	LESSON_NONE,
 	LESSON_USE_MAX_COMPLETION_TOKENS,
 	LESSON_USE_MAX_TOKENS,
-	LESSON_LOWER_MAX_TOKENS,   /* value: the limit */
-	LESSON_EFFORT_NONE,        /* tools need reasoning_effort none */
+	LESSON_LOWER_MAX_TOKENS, /* value: the limit */
+	LESSON_EFFORT_NONE,	 /* tools need reasoning_effort none */
+	LESSON_EFFORT_WORDS,	 /* name: the words it takes, with commas */
 	LESSON_FOLD_SYSTEM,
 	LESSON_FOLD_USER_AFTER_TOOL,
-	LESSON_DROP,               /* name: the top-level key to leave out */
-	LESSON_DROP_STRICT,
-	LESSON_SCHEMA_KEYWORD,     /* name: the keyword to leave out */
-	LESSON_MAX_EFFORT,         /* name: the strongest word it takes */
-	LESSON_REASONING_CONTENT,  /* must be passed back: history deepseek */
+	LESSON_DROP,		  /* name: the key to leave out, at the top, or
+				     in messages and tools after "*." */
+	LESSON_DROP_STRICT,	  /* name: tools or response_format */
+	LESSON_SCHEMA_KEYWORD,	  /* name: the keyword to leave out */
+	LESSON_REASONING_CONTENT, /* must be passed back: history deepseek */
+	LESSON_THOUGHT_SIGNATURE, /* must be passed back: a Gemini model */
+	LESSON_TOOL_IDS,	  /* name: mistral9 or hash40 */
+	LESSON_TOOL_CHOICE,	  /* name: any or auto_only */
+	LESSON_RESPONSE_FORMAT,	  /* name: json_object or none */
 };
 
 struct lesson {
@@ -36,9 +41,11 @@ struct lesson {
 };
 
 /*
- * Reads a refusal (status 400 or 422, or a chat template's error as 500) of
- * `sent`.  Returns true with what to change; false where it teaches nothing
- * that is in the request.
+ * Reads a refusal (status 400 or 422, also of an error inside a 200, or a
+ * chat template's error as 500) of `sent`.  Returns true with what to change;
+ * false where it teaches nothing that is in the request.  One refusal may
+ * name several things: after learn_mend() ask again with the same refusal.
+ * What has been mended is not taught again.
  */
 bool learn_from_refusal(int status, const char *body, size_t len,
     const cJSON *sent, struct lesson *lesson);
@@ -52,6 +59,12 @@ void learn_apply(const struct lesson *lesson, struct profile *profile);
  * where the request must be translated again with the bent profile.
  */
 bool learn_mend(const struct lesson *lesson, cJSON *body);
+
+/*
+ * Takes out of a newly built request what lessons left out of it by name:
+ * call it after every translation with a bent profile.
+ */
+void learn_trim(const struct profile *profile, cJSON *body);
 
 /* A lesson's line in the state file and back (no secrets, no spaces but one
  * between fields).  parse: 0 or -1. */
