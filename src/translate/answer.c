@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads chunks and completions.  Knows no bytes and no framing. */
+#include "translate/answer.h"
+
+#include <string.h>
+
+#include "translate/errors.h"
+#include "translate/reply.h"
+#include "translate/tokens.h"
+#include "wire/openai.h"
+
+#define REFUSAL_MAX 65536 /* bytes kept for stop_details.explanation */
+
+void
+answer_init(struct answer *a, const struct reply_terms *terms,
+    const struct stream_env *env, struct fault *why)
+{
+	struct emit_head head = {
+		.message_id = env->message_id,
+		.request_id = env->request_id,
+		.model_body = terms->model_body,
+		.context_management = terms->context_management,
+	};
+
+	*a = (struct answer){ .terms = terms, .env = env, .why = why };
+	usage_init(&a->usage);
+	blocks_init(&a->blocks, &head, terms, env, why);
+	content_init(&a->content, &a->blocks, terms,
+	    a->blocks.lead.max_bytes);
+	buf_init(&a->refusal, REFUSAL_MAX);
+}
+
+void
+answer_clear(struct answer *a)
+{
+	blocks_clear(&a->blocks);
+	content_clear(&a->content);
+	buf_clear(&a->refusal);
+}
+
+bool
+answer_failed(const struct answer *a)
+{
+	return blocks_failed(&a->blocks) || content_failed(&a->content);
+}
+
+/* -- content --------------------------------------------------------------- */
+
+static void
+read_refusal(struct answer *a, struct json_slice body, bool is_shown)
+{
+	if (body.len == 0)
+		return;
+	buf_add(&a->refusal, body.text, body.len);
+	/* Too long for an explanation: the text has it all. */
+	a->refusal.failed = false;
+	if (is_shown)
+		content_text(&a->content, body);
+}
+
+static void
+read_thought_part(
+    struct answer *a, const struct json_doc *doc, const cJSON *part)
+{
+	struct openai_texts texts;
+	const cJSON *text;
+
+	if (a->terms->ignore_reasoning)
+		return;
+	openai_texts_begin(&texts, part);
+	while ((text = openai_texts_next(&texts)) != NULL &&
+	    !a->has_reasoning_field)
+		content_thought(&a->content, FORM_CONTENT_PARTS,
+		    json_body(doc, text));
+	blocks_details(
+	    &a->blocks, FORM_CONTENT_PARTS, doc, part, a->is_whole);
+}
+
+static void
+read_part(struct answer *a, const struct json_doc *doc, const cJSON *part)
+{
+	enum openai_part_kind kind = openai_part_kind(part);
+	struct openai_texts texts;
+	const cJSON *text;
+
+	if (cJSON_IsString(part)) {
+		content_text(&a->content, json_body(doc, part));
+		return;
+	}
+	if (kind == PART_THOUGHT) {
+		read_thought_part(a, doc, part);
+		return;
+	}
+	if (kind == PART_OTHER)
+		return;
+	openai_texts_begin(&texts, part);
+	while ((text = openai_texts_next(&texts)) != NULL) {
+		if (kind == PART_TEXT)
+			content_text(&a->content, json_body(doc, text));
+		else
+			read_refusal(a, json_body(doc, text), true);
+	}
+}
+
+static void
+read_content(
+    struct answer *a, const struct json_doc *doc, const cJSON *content)
+{
+	const cJSON *part;
+
+	if (cJSON_IsString(content))
+		content_text(&a->content, json_body(doc, content));
+	else if (cJSON_IsObject(content))
+		read_part(a, doc, content);
+	else if (cJSON_IsArray(content))
+		cJSON_ArrayForEach(part, content)
+			read_part(a, doc, part);
+}
+
+/* -- reasoning ------------------------------------------------------------- */
+
+/* The first field that has text: the same thought may come in several. */
+static bool
+read_reasoning_field(struct answer *a, const struct json_doc *doc,
+    const struct openai_delta *d)
+{
+	const struct {
+		const cJSON *item;
+		enum reasoning_form form;
+	} fields[] = {
+		{ d->reasoning_content, FORM_REASONING_CONTENT },
+		{ d->reasoning, FORM_REASONING },
+		{ d->reasoning_text, FORM_REASONING_TEXT },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		struct json_slice body;
+
+		if (!cJSON_IsString(fields[i].item))
+			continue;
+		body = json_body(doc, fields[i].item);
+		if (body.len == 0)
+			continue;
+		content_thought(&a->content, (int)fields[i].form, body);
+		return true;
+	}
+	return false;
+}
+
+static void
+read_details(struct answer *a, const struct json_doc *doc,
+    const cJSON *details, bool is_shown)
+{
+	const cJSON *entry, *text;
+	struct openai_texts texts;
+
+	if (!cJSON_IsArray(details))
+		return;
+	if (details->child == NULL)
+		a->blocks.thought.details.has_empty = true;
+	cJSON_ArrayForEach(entry, details) {
+		blocks_details(&a->blocks, FORM_REASONING_DETAILS, doc, entry,
+		    a->is_whole);
+		if (!is_shown)
+			continue;
+		openai_texts_begin(&texts, entry);
+		while ((text = openai_texts_next(&texts)) != NULL)
+			content_thought(&a->content, FORM_REASONING_DETAILS,
+			    json_body(doc, text));
+	}
+}
+
+static void
+read_reasoning(struct answer *a, const struct json_doc *doc,
+    const struct openai_delta *d)
+{
+	bool has_text;
+
+	if (a->terms->ignore_reasoning)
+		return;
+	has_text = read_reasoning_field(a, doc, d);
+	a->has_reasoning_field |= has_text;
+	read_details(a, doc, d->reasoning_details, !a->has_reasoning_field);
+	if (d->reasoning_opaque != NULL)
+		blocks_opaque(&a->blocks, doc, d->reasoning_opaque);
+}
+
+/* -- calls ----------------------------------------------------------------- */
+
+static bool
+tells_a_call(const struct openai_call *call)
+{
+	return call->id[0] != '\0' || call->name[0] != '\0' ||
+	    call->arguments != NULL || call->thought_signature[0] != '\0';
+}
+
+static void
+read_call(struct answer *a, const struct slots_context *context,
+    const struct json_doc *doc, const struct openai_call *call)
+{
+	if (!tells_a_call(call))
+		return;
+	content_flush(&a->content);
+	if (!answer_must_end(a))
+		blocks_call(&a->blocks, context, doc, call);
+}
+
+static void
+read_calls(struct answer *a, const struct json_doc *doc,
+    const struct openai_delta *d, int64_t choice)
+{
+	struct slots_context context = { choice, a->is_whole, false, false };
+	struct openai_call call;
+	const cJSON *item = d->tool_calls;
+
+	if (cJSON_IsArray(item)) {
+		item = item->child;
+		context.is_several = item != NULL && item->next != NULL;
+	}
+	for (; item != NULL; item = item->next) {
+		if (cJSON_IsObject(item)) {
+			openai_call_read(doc, item, &call);
+			read_call(a, &context, doc, &call);
+		}
+		if (item == d->tool_calls)
+			break;
+	}
+	if (!cJSON_IsObject(d->function_call))
+		return;
+	context = (struct slots_context){ choice, false, false, true };
+	openai_function_read(d->function_call, &call);
+	read_call(a, &context, doc, &call);
+}
+
+/* -- choices --------------------------------------------------------------- */
+
+/* Text and reasoning are those of the first choice that has any. */
+static bool
+is_text_choice(struct answer *a, int64_t choice, const struct openai_delta *d)
+{
+	if (a->has_text_choice)
+		return a->text_choice == choice;
+	if (!cJSON_IsArray(d->content) && !cJSON_IsObject(d->content) &&
+	    (!cJSON_IsString(d->content) || *d->content->valuestring == '\0') &&
+	    d->reasoning_content == NULL && d->reasoning == NULL &&
+	    d->reasoning_text == NULL && d->refusal == NULL &&
+	    d->reasoning_details == NULL && d->audio == NULL)
+		return true;
+	a->has_text_choice = true;
+	a->text_choice = choice;
+	return true;
+}
+
+static void
+read_delta(struct answer *a, const struct json_doc *doc, const cJSON *object,
+    int64_t choice)
+{
+	struct openai_delta d;
+	const cJSON *transcript;
+
+	openai_delta_read(object, &d);
+	if (is_text_choice(a, choice, &d)) {
+		read_reasoning(a, doc, &d);
+		read_content(a, doc, d.content);
+		if (cJSON_IsString(d.refusal))
+			read_refusal(a, json_body(doc, d.refusal),
+			    !a->is_whole || a->blocks.text_bytes == 0);
+		transcript = json_get(d.audio, "transcript");
+		if (cJSON_IsString(transcript))
+			content_text(&a->content, json_body(doc, transcript));
+		if (search_read(&a->blocks.search, doc, d.annotations) == -1)
+			fault_no_memory(a->why);
+	}
+	if (d.tool_calls != NULL || d.function_call != NULL)
+		read_calls(a, doc, &d, choice);
+}
+
+/* Which of the client's sequences stopped the upstream, if it says so. */
+static void
+read_stop_text(struct answer *a, const cJSON *text)
+{
+	for (size_t i = 0; cJSON_IsString(text) && i < a->terms->n_stop; i++)
+		if (strcmp(text->valuestring, a->terms->stop[i]) == 0)
+			a->stopped_by = a->terms->stop[i];
+}
+
+static void
+read_finish(struct answer *a, const struct openai_choice *choice)
+{
+	enum finish finish;
+	const char *word;
+
+	if (!cJSON_IsString(choice->finish_reason))
+		return;
+	word = choice->finish_reason->valuestring;
+	finish = finish_read(word);
+	if (finish == FINISH_NONE)
+		return;
+	if (finish == FINISH_ERROR || finish == FINISH_OVERLOAD) {
+		if (a->finish == FINISH_NONE)
+			fault_set(a->why,
+			    finish == FINISH_ERROR ? FAULT_INTERNAL
+						   : FAULT_OVERLOADED,
+			    "upstream broke off the answer: "
+			    "finish_reason \"%.200s\"",
+			    word);
+		return;
+	}
+	read_stop_text(a, choice->stop_reason);
+	read_stop_text(a, choice->matched_stop);
+	/* It may come twice, and once for each choice: a limit stays one. */
+	if (a->finish != FINISH_LENGTH && a->finish != FINISH_CONTEXT &&
+	    a->finish != FINISH_REFUSAL)
+		a->finish = finish;
+	else if (finish == FINISH_REFUSAL)
+		a->finish = finish;
+}
+
+static void
+read_choice(struct answer *a, const struct json_doc *doc, const cJSON *object,
+    int64_t position)
+{
+	struct openai_choice choice;
+	const cJSON *told;
+	int64_t key = position;
+
+	if (!cJSON_IsObject(object))
+		return;
+	openai_choice_read(object, &choice);
+	a->has_choice = true;
+	if (choice.usage != NULL)
+		usage_read(&a->usage, doc, choice.usage);
+	if (!a->is_whole && choice.index != NULL)
+		json_int64(doc, choice.index, &key);
+	told = choice.delta;
+	if (!cJSON_IsObject(told) && !a->has_delta)
+		told = choice.message;
+	if (!a->is_whole && cJSON_IsObject(choice.delta) &&
+	    choice.delta->child != NULL)
+		a->has_delta = true;
+	if (cJSON_IsObject(told))
+		read_delta(a, doc, told, key);
+	read_finish(a, &choice);
+}
+
+/* -- objects --------------------------------------------------------------- */
+
+static bool
+holds_error(
+    struct answer *a, const struct json_doc *doc, const cJSON *object)
+{
+	struct error_context ctx = {
+		.client_model = a->env->client_model,
+		.host = a->env->host,
+		.own_key = a->env->own_key,
+	};
+
+	return error_in_object(doc, object, &ctx, a->why);
+}
+
+static bool
+choices_hold_error(
+    struct answer *a, const struct json_doc *doc, const cJSON *choices)
+{
+	const cJSON *choice;
+
+	cJSON_ArrayForEach(choice, choices)
+		if (json_get_set(choice, "error") != NULL &&
+		    holds_error(a, doc, choice))
+			return true;
+	return false;
+}
+
+void
+answer_read(
+    struct answer *a, const struct json_doc *doc, const cJSON *object)
+{
+	struct openai_chunk chunk;
+	const cJSON *choice;
+	int64_t position = 0;
+
+	openai_chunk_read(object, &chunk);
+	if (holds_error(a, doc, object) ||
+	    (cJSON_IsArray(chunk.choices) &&
+		choices_hold_error(a, doc, chunk.choices))) {
+		a->is_upstream_error = true;
+		return;
+	}
+	a->has_object = true;
+	if (chunk.usage != NULL)
+		usage_read(&a->usage, doc, chunk.usage);
+	if (chunk.x_groq != NULL)
+		usage_read(
+		    &a->usage, doc, json_get_set(chunk.x_groq, "usage"));
+	if (cJSON_IsString(chunk.service_tier))
+		usage_read_tier(&a->usage, chunk.service_tier->valuestring);
+	if (search_read(&a->blocks.search, doc, chunk.citations) == -1)
+		fault_no_memory(a->why);
+	answer_start(a);
+	if (cJSON_IsObject(chunk.choices)) {
+		read_choice(a, doc, chunk.choices, 0);
+		return;
+	}
+	cJSON_ArrayForEach(choice, chunk.choices)
+		if (!answer_must_end(a))
+			read_choice(a, doc, choice, position++);
+}
+
+bool
+answer_must_end(const struct answer *a)
+{
+	return content_match(&a->content) != NULL || a->blocks.must_end ||
+	    a->why->kind != FAULT_NONE;
+}
+
+/* -- the ends -------------------------------------------------------------- */
+
+static int64_t
+estimate_output(const struct answer *a)
+{
+	double ratio = a->env->output_bytes_per_token;
+
+	if (ratio > 0)
+		return (int64_t)((double)a->blocks.text_bytes / ratio) + 1;
+	return tokens_of_text(a->blocks.text_bytes);
+}
+
+void
+answer_usage(const struct answer *a, struct stream_usage *usage)
+{
+	usage_settle(&a->usage, a->terms->input_tokens, estimate_output(a),
+	    usage);
+}
+
+void
+answer_start(struct answer *a)
+{
+	struct stream_usage usage;
+	struct emit_usage told;
+
+	if (a->blocks.emit.is_started || a->blocks.emit.collect)
+		return;
+	answer_usage(a, &usage);
+	usage_emit(&a->usage, &usage, a->terms->fast, &told);
+	told.output_tokens = 1;
+	told.thinking_tokens = -1;
+	emit_start(&a->blocks.emit, &told);
+}
+
+static const char *
+stop_reason(const struct answer *a, struct emit_end *end)
+{
+	switch (a->finish) {
+	case FINISH_LENGTH:
+		return "max_tokens";
+	case FINISH_CONTEXT:
+		return "model_context_window_exceeded";
+	case FINISH_REFUSAL:
+		end->is_refusal = true;
+		return "refusal";
+	default:
+		break;
+	}
+	if (a->blocks.has_calls)
+		return "tool_use";
+	end->stop_sequence = content_match(&a->content);
+	if (end->stop_sequence == NULL && a->finish == FINISH_STOP)
+		end->stop_sequence = a->stopped_by;
+	if (end->stop_sequence != NULL)
+		return "stop_sequence";
+	end->is_refusal = a->refusal.len > 0;
+	return end->is_refusal ? "refusal" : "end_turn";
+}
+
+const char *
+answer_end(struct answer *a, struct stream_usage *usage)
+{
+	struct emit_end end = { .stop_reason = "" };
+	struct emit_usage told;
+	bool is_cut;
+
+	content_flush(&a->content);
+	/* The text was cut by us: a limit met behind it is none. */
+	if (content_match(&a->content) != NULL)
+		a->finish = FINISH_STOP;
+	is_cut = a->finish == FINISH_LENGTH || a->finish == FINISH_CONTEXT;
+	blocks_end(&a->blocks, is_cut);
+	if (answer_failed(a))
+		fault_no_memory(a->why);
+	if (a->why->kind != FAULT_NONE)
+		return "";
+	end.explanation =
+	    (struct json_slice){ buf_str(&a->refusal), a->refusal.len };
+	end.stop_reason = stop_reason(a, &end);
+	answer_usage(a, usage);
+	usage_emit(&a->usage, usage, a->terms->fast, &told);
+	told.web_searches = a->blocks.search.is_told &&
+		a->blocks.search.has_call
+	    ? 1
+	    : 0;
+	answer_start(a);
+	emit_end(&a->blocks.emit, &end, &told);
+	return end.stop_reason;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+/* The objects of an upstream's answer, one after the other, into content,
+ * blocks and usage.  How they came (events, one body) is stream.h's. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "translate/blocks.h"
+#include "translate/content.h"
+#include "translate/finish.h"
+#include "translate/stream.h"
+#include "translate/usage.h"
+
+struct answer {
+	struct blocks blocks;
+	struct content content;
+	struct usage usage;
+	const struct reply_terms *terms;
+	const struct stream_env *env;
+	struct fault *why;
+	enum finish finish;
+	bool is_whole;       /* a completion, not chunks of one */
+	bool has_object;     /* anything was read */
+	bool has_choice;
+	bool has_delta;      /* a delta told something */
+	bool has_reasoning_field; /* a thought came as a string of its own */
+	bool is_upstream_error;   /* `why` is what the upstream said */
+	bool has_text_choice;
+	int64_t text_choice; /* whose text and reasoning are shown */
+	struct buf refusal;  /* escaped body */
+	const char *stopped_by; /* what the upstream says; of terms->stop */
+};
+
+void answer_init(struct answer *a, const struct reply_terms *terms,
+    const struct stream_env *env, struct fault *why);
+void answer_clear(struct answer *a);
+
+/* Reads a chunk or a completion; an error in it goes to `why`. */
+void answer_read(
+    struct answer *a, const struct json_doc *doc, const cJSON *object);
+
+/* Whether no more of the answer is wanted. */
+bool answer_must_end(const struct answer *a);
+
+/* Ends it well: all blocks and the message's end.  A failure goes to `why`.
+ * Returns the stop reason. */
+const char *answer_end(struct answer *a, struct stream_usage *usage);
+
+/* The counts so far, with estimates for what is missing. */
+void answer_usage(const struct answer *a, struct stream_usage *usage);
+
+/* message_start, if it was not yet sent. */
+void answer_start(struct answer *a);
+
+bool answer_failed(const struct answer *a);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DETAILS_H
+#define DETAILS_H
+
+/*
+ * Reasoning that has a form of its own: entries of reasoning_details, and
+ * thinking parts of a content array.  In a stream their fragments are put
+ * together again; everything else passes as it came.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "wire/json.h"
+
+struct buf;
+struct detail;
+
+struct details {
+	struct detail *list;
+	size_t n, cap;
+	bool has_empty; /* an empty array was sent */
+};
+
+void details_clear(struct details *d);
+
+/* Takes an entry of a whole answer, as it is. */
+int details_add(
+    struct details *d, const struct json_doc *doc, const cJSON *entry);
+
+/*
+ * Takes a fragment of reasoning_details: joined to an earlier one of the same
+ * type and index, unless both have ids that differ.
+ */
+int details_join(
+    struct details *d, const struct json_doc *doc, const cJSON *fragment);
+
+/* Takes a fragment of a content part: joined to the last if of its type. */
+int details_join_part(
+    struct details *d, const struct json_doc *doc, const cJSON *fragment);
+
+/* Appends the JSON array. */
+void details_print(const struct details *d, struct buf *out);
+
+/* Each takes 0 for done, -1 when out of memory or past the ceiling. */
+
+#endif

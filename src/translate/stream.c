@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes of an upstream's answer: events, one JSON body, or something else.
+ * Decides when an answer has ended well and what a failure is called.
+ */
+#include "translate/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "translate/answer.h"
+#include "translate/errors.h"
+#include "translate/reply.h"
+#include "wire/buf.h"
+#include "wire/sse.h"
+#include "wire/utf8.h"
+
+#define EXCERPT_MAX 500
+
+enum framing {
+	UNKNOWN, /* nothing but white space so far */
+	EVENTS,
+	BODY,    /* JSON */
+	PAGE,    /* HTML, compressed, … */
+};
+
+static const struct json_limits limits = { 900, 1000000 };
+
+struct stream {
+	const struct reply_terms *terms;
+	const struct stream_env *env;
+	enum framing framing;
+	enum stream_state state;
+	struct answer answer;
+	struct sse sse;
+	struct buf body;
+	char head[EXCERPT_MAX]; /* the first bytes, for an error's text */
+	size_t head_len;
+	size_t total;
+	bool has_event;
+	const char *stop_reason;
+	struct stream_usage usage;
+	struct fault fault;
+};
+
+struct stream *
+stream_new(const struct reply_terms *terms, const struct stream_env *env)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->terms = terms;
+	s->env = env;
+	s->stop_reason = "";
+	answer_init(&s->answer, terms, env, &s->fault);
+	sse_init(&s->sse, env->max_line_bytes);
+	buf_init(&s->body, env->max_reply_bytes);
+	return s;
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (s == NULL)
+		return;
+	answer_clear(&s->answer);
+	sse_clear(&s->sse);
+	buf_clear(&s->body);
+	free(s);
+}
+
+/* -- ends ------------------------------------------------------------------ */
+
+/* A cause that may be gone on the next try. */
+static bool
+is_transient(enum fault_kind kind)
+{
+	return kind == FAULT_BAD_GATEWAY || kind == FAULT_INTERNAL ||
+	    kind == FAULT_TIMEOUT || kind == FAULT_RATE_LIMIT ||
+	    kind == FAULT_OVERLOADED;
+}
+
+/*
+ * The type of an error event: clients try again on overloaded_error alone,
+ * which is safe as long as they saw no block.
+ */
+static enum fault_kind
+event_kind(enum fault_kind kind, bool has_block)
+{
+	if (!has_block)
+		return is_transient(kind) ? FAULT_OVERLOADED : kind;
+	if (kind == FAULT_OVERLOADED || kind == FAULT_RATE_LIMIT ||
+	    kind == FAULT_TIMEOUT || kind == FAULT_BAD_GATEWAY)
+		return kind;
+	return FAULT_INTERNAL;
+}
+
+static enum stream_state
+fail(struct stream *s)
+{
+	struct emit *emit = &s->answer.blocks.emit;
+
+	if (emit->is_started)
+		s->fault.kind = event_kind(s->fault.kind, emit->has_block);
+	answer_usage(&s->answer, &s->usage);
+	emit_error(emit, &s->fault);
+	return s->state = STREAM_FAILED;
+}
+
+static enum stream_state
+fail_with(struct stream *s, enum fault_kind kind, const char *text)
+{
+	fault_set(&s->fault, kind, "%s", text);
+	return fail(s);
+}
+
+static enum stream_state
+end(struct stream *s)
+{
+	if (!s->answer.has_choice)
+		return fail_with(s, FAULT_INTERNAL,
+		    s->answer.has_object ? "upstream returned no choices"
+					 : "upstream sent an empty answer");
+	s->stop_reason = answer_end(&s->answer, &s->usage);
+	if (s->fault.kind != FAULT_NONE)
+		return fail(s);
+	return s->state = STREAM_ENDED;
+}
+
+/* Whether the answer has all it needs but its end mark. */
+static bool
+is_complete(const struct stream *s)
+{
+	return s->answer.finish != FINISH_NONE &&
+	    blocks_is_complete(&s->answer.blocks);
+}
+
+/* After each object: has the answer ended, well or badly? */
+static enum stream_state
+settle(struct stream *s)
+{
+	if (answer_failed(&s->answer))
+		fault_no_memory(&s->fault);
+	if (s->fault.kind != FAULT_NONE) {
+		/* An error behind a complete answer does not undo it. */
+		if (!s->answer.is_upstream_error || !is_complete(s))
+			return fail(s);
+		fault_clear(&s->fault);
+		return end(s);
+	}
+	return answer_must_end(&s->answer) ? end(s) : STREAM_OPEN;
+}
+
+/* -- what the upstream said in place of an answer --------------------------- */
+
+/* The first bytes of the answer as one line of clean text. */
+static void
+fail_with_excerpt(struct stream *s)
+{
+	const unsigned char *p = (const unsigned char *)s->head;
+	char text[EXCERPT_MAX + 1];
+	size_t len = 0, n;
+
+	for (size_t i = 0; i < s->head_len; i += n == 0 ? 1 : n) {
+		n = utf8_char_len(p + i, s->head_len - i);
+		if (n == 0 || p[i] == 0x7F) {
+			text[len++] = '?';
+		} else if (p[i] <= ' ') {
+			if (len > 0 && text[len - 1] != ' ')
+				text[len++] = ' ';
+		} else {
+			memcpy(text + len, p + i, n);
+			len += n;
+		}
+	}
+	len = error_scrub(text, len);
+	text[len] = '\0';
+	fault_set(&s->fault, FAULT_INTERNAL,
+	    "upstream sent no chat completion but: %s", text);
+}
+
+static bool
+head_is_empty(const struct stream *s)
+{
+	bool in_comment = false, at_start = true;
+
+	for (size_t i = 0; i < s->head_len; i++) {
+		char c = s->head[i];
+
+		if (c == '\n' || c == '\r')
+			in_comment = false, at_start = true;
+		else if (at_start && c == ':')
+			in_comment = true;
+		else if (!in_comment && strchr(" \t\xEF\xBB\xBF", c) == NULL)
+			return false;
+		else if (!in_comment && (c == ' ' || c == '\t'))
+			at_start = false;
+	}
+	return true;
+}
+
+/* The end of a body in which no object was found. */
+static enum stream_state
+fail_without_object(struct stream *s)
+{
+	if (head_is_empty(s))
+		return fail_with(s, FAULT_BAD_GATEWAY,
+		    "upstream sent an empty answer");
+	if (s->head_len >= 2 && memcmp(s->head, "\x1F\x8B", 2) == 0)
+		return fail_with(s, FAULT_INTERNAL,
+		    "upstream sent a compressed answer that nobody asked "
+		    "for");
+	fail_with_excerpt(s);
+	return fail(s);
+}
+
+/* -- objects --------------------------------------------------------------- */
+
+/* Reads one JSON text; 1 done, 0 it is none, -1 out of memory. */
+static int
+read_json(struct stream *s, const char *text, size_t len)
+{
+	struct json_doc doc;
+	struct fault why;
+	const cJSON *item;
+	int rc = 0;
+
+	fault_clear(&why);
+	if (json_parse_lenient(&doc, text, len, &limits, &why) == -1) {
+		rc = why.kind == FAULT_INTERNAL ? -1 : 0;
+	} else if (cJSON_IsObject(doc.root)) {
+		answer_read(&s->answer, &doc, doc.root);
+		rc = 1;
+	} else if (cJSON_IsArray(doc.root)) {
+		cJSON_ArrayForEach(item, doc.root) {
+			if (cJSON_IsObject(item) &&
+			    !answer_must_end(&s->answer)) {
+				answer_read(&s->answer, &doc, item);
+				rc = 1;
+			}
+		}
+	}
+	json_doc_clear(&doc);
+	if (rc == -1)
+		fault_no_memory(&s->fault);
+	return rc;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static struct json_slice
+trim(const char *text, size_t len)
+{
+	while (len > 0 && is_blank(text[len - 1]))
+		len--;
+	while (len > 0 && is_blank(*text))
+		text++, len--;
+	return (struct json_slice){ text, len };
+}
+
+static bool
+is_end_mark(struct json_slice data)
+{
+	return data.len == 6 && memcmp(data.text, "[DONE]", 6) == 0;
+}
+
+/* One event's data, or one line of it. */
+static enum stream_state
+read_data(struct stream *s, struct json_slice data, bool *is_read)
+{
+	if (is_end_mark(data)) {
+		*is_read = true;
+		return end(s);
+	}
+	*is_read = read_json(s, data.text, data.len) != 0;
+	return settle(s);
+}
+
+/* Servers that put one newline between events make many lines of one. */
+static enum stream_state
+read_lines(struct stream *s, struct json_slice data)
+{
+	const char *at = data.text, *end_of_data = data.text + data.len;
+	const char *newline;
+	struct json_slice line;
+	bool is_read;
+
+	while (at < end_of_data && s->state == STREAM_OPEN) {
+		newline = memchr(at, '\n', (size_t)(end_of_data - at));
+		if (newline == NULL)
+			newline = end_of_data;
+		line = trim(at, (size_t)(newline - at));
+		if (line.len > 0 && read_data(s, line, &is_read) != STREAM_OPEN)
+			break;
+		at = newline == end_of_data ? newline : newline + 1;
+	}
+	return s->state;
+}
+
+static enum stream_state
+read_error(struct stream *s, struct json_slice data)
+{
+	struct error_context ctx = {
+		.client_model = s->env->client_model,
+		.host = s->env->host,
+		.own_key = s->env->own_key,
+	};
+	struct json_doc doc;
+	const cJSON *object;
+
+	s->answer.is_upstream_error = true;
+	if (json_parse_lenient(&doc, data.text, data.len, &limits, NULL) ==
+	    0) {
+		object = cJSON_IsArray(doc.root) ? doc.root->child : doc.root;
+		if (cJSON_IsObject(object))
+			error_in_object(&doc, object, &ctx, &s->fault);
+	}
+	json_doc_clear(&doc);
+	if (s->fault.kind == FAULT_NONE)
+		error_from_text(data.text, data.len, &ctx, &s->fault);
+	return settle(s);
+}
+
+static enum stream_state
+read_event(struct stream *s, const struct sse_event *event)
+{
+	struct json_slice data = trim(event->data, event->len);
+	enum stream_state state;
+	bool is_read;
+
+	s->has_event = true;
+	if (data.len == 0)
+		return s->state;
+	if (!is_end_mark(data) &&
+	    (event->is_error_field || strcmp(event->name, "error") == 0))
+		return read_error(s, data);
+	state = read_data(s, data, &is_read);
+	if (!is_read && memchr(data.text, '\n', data.len) != NULL)
+		return read_lines(s, data);
+	/* Data that is no JSON is not the end of a good stream. */
+	return state;
+}
+
+/* -- bytes ----------------------------------------------------------------- */
+
+/* Looks at the first byte that tells something; the content type may lie. */
+static size_t
+sniff(struct stream *s, const char *bytes, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && (is_blank(bytes[at]) ||
+			       strchr("\xEF\xBB\xBF", bytes[at]) != NULL) &&
+	    bytes[at] != '\0')
+		at++;
+	if (at == len)
+		return at;
+	switch (bytes[at]) {
+	case '{':
+	case '[':
+		s->framing = BODY;
+		break;
+	case '<':
+	case '\x1F':
+		s->framing = PAGE;
+		break;
+	default:
+		s->framing = EVENTS;
+	}
+	return at;
+}
+
+static enum stream_state
+push_events(struct stream *s, const char *bytes, size_t len)
+{
+	struct sse_event event;
+	int rc;
+
+	rc = sse_push(&s->sse, bytes, len);
+	while (rc == 0 && (rc = sse_next(&s->sse, &event)) == 1) {
+		if (read_event(s, &event) != STREAM_OPEN)
+			return s->state;
+		rc = 0;
+	}
+	if (rc == 0)
+		return s->state;
+	fault_set(&s->fault, FAULT_BAD_GATEWAY,
+	    "upstream sent a line longer than %zu bytes",
+	    s->env->max_line_bytes);
+	return fail(s);
+}
+
+static void
+keep_head(struct stream *s, const char *bytes, size_t len)
+{
+	size_t room = sizeof(s->head) - s->head_len;
+
+	if (len > room)
+		len = room;
+	memcpy(s->head + s->head_len, bytes, len);
+	s->head_len += len;
+}
+
+enum stream_state
+stream_push(
+    struct stream *s, const char *bytes, size_t len, struct buf *out)
+{
+	size_t skip = 0;
+
+	if (s->state != STREAM_OPEN || len == 0)
+		return s->state;
+	emit_to(&s->answer.blocks.emit, out);
+	keep_head(s, bytes, len);
+	if (len > s->env->max_reply_bytes - s->total) {
+		fault_set(&s->fault, FAULT_BAD_GATEWAY,
+		    "upstream's answer is larger than %zu bytes",
+		    s->env->max_reply_bytes);
+		return fail(s);
+	}
+	s->total += len;
+	if (s->framing == UNKNOWN)
+		skip = sniff(s, bytes, len);
+	if (s->framing == EVENTS)
+		push_events(s, bytes + skip, len - skip);
+	else if (s->framing == BODY)
+		buf_add(&s->body, bytes + skip, len - skip);
+	else if (s->framing == PAGE && s->head_len == sizeof(s->head))
+		fail_without_object(s);
+	if (s->state == STREAM_OPEN && (s->body.failed || out->failed)) {
+		fault_no_memory(&s->fault);
+		fail(s);
+	}
+	return s->state;
+}
+
+/* A completion, or chunks as lines of JSON. */
+static enum stream_state
+finish_body(struct stream *s)
+{
+	struct json_slice body = { buf_str(&s->body), s->body.len };
+
+	s->has_event = true;
+	s->answer.is_whole = true;
+	s->answer.blocks.hold_arguments = true;
+	if (read_json(s, body.text, body.len) == 0) {
+		s->answer.is_whole = false;
+		if (read_lines(s, body) != STREAM_OPEN)
+			return s->state;
+		if (!s->answer.has_object)
+			return fail_without_object(s);
+		if (s->answer.finish == FINISH_NONE)
+			return fail_with(s, FAULT_BAD_GATEWAY,
+			    "upstream closed the stream early");
+	}
+	if (settle(s) != STREAM_OPEN)
+		return s->state;
+	return end(s);
+}
+
+static enum stream_state
+finish_events(struct stream *s)
+{
+	struct sse_event event;
+
+	if (sse_finish(&s->sse, &event) == 1 &&
+	    read_event(s, &event) != STREAM_OPEN)
+		return s->state;
+	if (s->answer.finish != FINISH_NONE)
+		return end(s);
+	if (s->answer.has_object)
+		return fail_with(s, FAULT_BAD_GATEWAY,
+		    "upstream closed the stream early");
+	return fail_without_object(s);
+}
+
+enum stream_state
+stream_finish(struct stream *s, struct buf *out)
+{
+	if (s->state != STREAM_OPEN)
+		return s->state;
+	emit_to(&s->answer.blocks.emit, out);
+	if (s->framing == BODY)
+		return finish_body(s);
+	if (s->framing == EVENTS)
+		return finish_events(s);
+	return fail_without_object(s);
+}
+
+enum stream_state
+stream_abort(struct stream *s, const struct fault *cause, struct buf *out)
+{
+	if (s->state != STREAM_OPEN)
+		return s->state;
+	emit_to(&s->answer.blocks.emit, out);
+	if (is_complete(s))
+		return end(s);
+	s->fault = *cause;
+	return fail(s);
+}
+
+/* -- questions ------------------------------------------------------------- */
+
+bool
+stream_awaits_end(const struct stream *s)
+{
+	return s->state == STREAM_OPEN && s->answer.finish != FINISH_NONE;
+}
+
+bool
+stream_started(const struct stream *s)
+{
+	return s->answer.blocks.emit.is_started;
+}
+
+bool
+stream_has_event(const struct stream *s)
+{
+	return s->has_event;
+}
+
+void
+stream_ping(struct stream *s, struct buf *out)
+{
+	if (s->state != STREAM_OPEN)
+		return;
+	emit_to(&s->answer.blocks.emit, out);
+	answer_start(&s->answer);
+	emit_ping(&s->answer.blocks.emit);
+}
+
+int
+stream_message(struct stream *s, struct buf *out, struct fault *why)
+{
+	const struct buf *message = &s->answer.blocks.emit.message;
+
+	if (s->state != STREAM_ENDED || message->len == 0)
+		return fault_set(why, FAULT_INTERNAL,
+		    "The answer has no message.");
+	buf_add(out, message->data, message->len);
+	return out->failed ? fault_no_memory(why) : 0;
+}
+
+const struct fault *
+stream_fault(const struct stream *s)
+{
+	return &s->fault;
+}
+
+const struct stream_usage *
+stream_usage(const struct stream *s)
+{
+	return &s->usage;
+}
+
+const char *
+stream_stop_reason(const struct stream *s)
+{
+	return s->stop_reason;
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes Anthropic events and messages.  Knows nothing of upstreams. */
+#include "wire/emit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/fault.h"
+
+#define EMPTY_SIGNATURE "tp1.e30"
+
+void
+emit_init(struct emit *e, const struct emit_head *head, bool collect,
+    size_t max_bytes)
+{
+	*e = (struct emit){ .head = *head, .collect = collect };
+	buf_init(&e->content, max_bytes);
+	buf_init(&e->message, max_bytes);
+	buf_init(&e->citations, max_bytes);
+}
+
+void
+emit_clear(struct emit *e)
+{
+	buf_clear(&e->content);
+	buf_clear(&e->message);
+	buf_clear(&e->citations);
+}
+
+void
+emit_to(struct emit *e, struct buf *out)
+{
+	e->out = out;
+}
+
+static void
+put_slice(struct buf *out, struct json_slice slice)
+{
+	buf_add(out, slice.text, slice.len);
+}
+
+/* A body as it is where it has no escapes at all: most of them. */
+static void
+put_body(struct buf *out, struct json_slice body)
+{
+	if (body.len == 0)
+		return;
+	if (memchr(body.text, '\\', body.len) == NULL)
+		buf_add(out, body.text, body.len);
+	else
+		json_put_body(out, body);
+}
+
+static void
+put_member(struct buf *out, const char *key, int64_t n)
+{
+	buf_add_str(out, key);
+	buf_add_int(out, n);
+}
+
+/* -- usage, head and tail -------------------------------------------------- */
+
+static void
+put_counts(struct buf *out, const struct emit_usage *u)
+{
+	put_member(out, "\"input_tokens\":", u->input_tokens);
+	put_member(out, ",\"output_tokens\":", u->output_tokens);
+	put_member(
+	    out, ",\"cache_creation_input_tokens\":", u->cache_write_tokens);
+	put_member(out, ",\"cache_read_input_tokens\":", u->cache_read_tokens);
+	BUF_ADD_LIT(out, ",\"output_tokens_details\":");
+	if (u->thinking_tokens >= 0) {
+		put_member(
+		    out, "{\"thinking_tokens\":", u->thinking_tokens);
+		buf_add_char(out, '}');
+	} else {
+		BUF_ADD_LIT(out, "null");
+	}
+	BUF_ADD_LIT(out, ",\"server_tool_use\":");
+	if (u->web_searches > 0) {
+		put_member(
+		    out, "{\"web_search_requests\":", u->web_searches);
+		BUF_ADD_LIT(out, ",\"web_fetch_requests\":0}");
+	} else {
+		BUF_ADD_LIT(out, "null");
+	}
+}
+
+static void
+put_usage(struct buf *out, const struct emit_usage *u)
+{
+	buf_add_char(out, '{');
+	put_counts(out, u);
+	put_member(out, ",\"cache_creation\":{\"ephemeral_5m_input_tokens\":",
+	    u->cache_write_tokens);
+	BUF_ADD_LIT(out, ",\"ephemeral_1h_input_tokens\":0}");
+	BUF_ADD_LIT(out, ",\"service_tier\":");
+	json_put_string(out, u->service_tier);
+	BUF_ADD_LIT(out, ",\"inference_geo\":null,\"speed\":");
+	json_put_string(out, u->speed);
+	buf_add_char(out, '}');
+}
+
+static void
+put_head(struct buf *out, const struct emit_head *head)
+{
+	BUF_ADD_LIT(out, "{\"id\":");
+	json_put_string(out, head->message_id);
+	BUF_ADD_LIT(out,
+	    ",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
+	buf_add_str(out, head->model_body);
+	BUF_ADD_LIT(out, "\",\"content\":[");
+}
+
+/* stop_reason … container: the same in message_delta and the message. */
+static void
+put_end(struct buf *out, const struct emit_end *end)
+{
+	BUF_ADD_LIT(out, "\"stop_reason\":");
+	json_put_string(out, end->stop_reason);
+	BUF_ADD_LIT(out, ",\"stop_sequence\":");
+	if (end->stop_sequence != NULL)
+		json_put_string(out, end->stop_sequence);
+	else
+		BUF_ADD_LIT(out, "null");
+	BUF_ADD_LIT(out, ",\"stop_details\":");
+	if (!end->is_refusal) {
+		BUF_ADD_LIT(out, "null");
+	} else {
+		BUF_ADD_LIT(out,
+		    "{\"type\":\"refusal\",\"category\":null,"
+		    "\"explanation\":");
+		if (end->explanation.len > 0) {
+			buf_add_char(out, '"');
+			put_body(out, end->explanation);
+			buf_add_char(out, '"');
+		} else {
+			BUF_ADD_LIT(out, "null");
+		}
+		buf_add_char(out, '}');
+	}
+	BUF_ADD_LIT(out, ",\"container\":null");
+}
+
+void
+emit_start(struct emit *e, const struct emit_usage *usage)
+{
+	if (e->collect || e->is_started || e->is_ended)
+		return;
+	e->is_started = true;
+	BUF_ADD_LIT(e->out,
+	    "event: message_start\n"
+	    "data: {\"type\":\"message_start\",\"message\":");
+	put_head(e->out, &e->head);
+	BUF_ADD_LIT(e->out,
+	    "],\"stop_reason\":null,\"stop_sequence\":null,"
+	    "\"stop_details\":null,\"container\":null,"
+	    "\"diagnostics\":null,\"usage\":");
+	put_usage(e->out, usage);
+	BUF_ADD_LIT(e->out, "}}\n\n");
+}
+
+void
+emit_ping(struct emit *e)
+{
+	if (e->is_started && !e->is_ended)
+		BUF_ADD_LIT(
+		    e->out, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+}
+
+/* -- blocks ---------------------------------------------------------------- */
+
+/* Events can only be written between start and end. */
+static bool
+is_writable(const struct emit *e)
+{
+	return !e->is_ended && (e->collect || e->is_started);
+}
+
+/* Begins a block and returns where its JSON object goes. */
+static struct buf *
+begin_block(struct emit *e)
+{
+	e->has_block = true;
+	if (e->collect) {
+		if (e->index++ > 0)
+			buf_add_char(&e->content, ',');
+		return &e->content;
+	}
+	BUF_ADD_LIT(e->out,
+	    "event: content_block_start\n"
+	    "data: {\"type\":\"content_block_start\",\"index\":");
+	buf_add_int(e->out, e->index++);
+	BUF_ADD_LIT(e->out, ",\"content_block\":");
+	return e->out;
+}
+
+static void
+end_start(struct emit *e)
+{
+	if (!e->collect)
+		BUF_ADD_LIT(e->out, "}\n\n");
+}
+
+/* Keeps how a delta of the block begins, so that each is three additions. */
+static void
+prepare_deltas(struct emit *e, enum emit_block block)
+{
+	e->open = block;
+	e->has_input = false;
+	e->delta_len = (size_t)snprintf(e->delta, sizeof(e->delta),
+	    "event: content_block_delta\n"
+	    "data: {\"type\":\"content_block_delta\",\"index\":%" PRId64
+	    ",\"delta\":",
+	    e->index - 1);
+}
+
+static void
+put_delta(struct emit *e, const char *head, size_t len, struct json_slice body)
+{
+	buf_add(e->out, e->delta, e->delta_len);
+	buf_add(e->out, head, len);
+	put_body(e->out, body);
+	BUF_ADD_LIT(e->out, "\"}}\n\n");
+}
+#define PUT_DELTA(e, type, key, body)                                  \
+	put_delta((e), "{\"type\":\"" type "\",\"" key "\":\"",        \
+	    sizeof("{\"type\":\"" type "\",\"" key "\":\"") - 1, (body))
+
+static void
+stop_block(struct emit *e)
+{
+	e->open = EMIT_NONE;
+	if (e->collect)
+		return;
+	BUF_ADD_LIT(e->out,
+	    "event: content_block_stop\n"
+	    "data: {\"type\":\"content_block_stop\",\"index\":");
+	buf_add_int(e->out, e->index - 1);
+	BUF_ADD_LIT(e->out, "}\n\n");
+}
+
+void
+emit_text(struct emit *e, struct json_slice body)
+{
+	if (!is_writable(e))
+		return;
+	if (e->open != EMIT_TEXT) {
+		emit_close(e);
+		buf_add_str(begin_block(e),
+		    e->collect
+			? "{\"type\":\"text\",\"text\":\""
+			: "{\"type\":\"text\",\"text\":\"\","
+			  "\"citations\":null}");
+		end_start(e);
+		prepare_deltas(e, EMIT_TEXT);
+	}
+	if (e->collect)
+		put_body(&e->content, body);
+	else if (body.len > 0)
+		PUT_DELTA(e, "text_delta", "text", body);
+}
+
+void
+emit_citation(struct emit *e, struct json_slice citation)
+{
+	if (!is_writable(e) || e->open != EMIT_TEXT)
+		return;
+	if (e->collect) {
+		if (e->citations.len > 0)
+			buf_add_char(&e->citations, ',');
+		put_slice(&e->citations, citation);
+		return;
+	}
+	buf_add(e->out, e->delta, e->delta_len);
+	BUF_ADD_LIT(e->out, "{\"type\":\"citations_delta\",\"citation\":");
+	put_slice(e->out, citation);
+	BUF_ADD_LIT(e->out, "}}\n\n");
+}
+
+void
+emit_open_thinking(struct emit *e)
+{
+	if (!is_writable(e) || e->open == EMIT_THINKING)
+		return;
+	emit_close(e);
+	buf_add_str(begin_block(e),
+	    e->collect ? "{\"type\":\"thinking\",\"thinking\":\""
+		       : "{\"type\":\"thinking\",\"thinking\":\"\","
+			 "\"signature\":\"\"}");
+	end_start(e);
+	prepare_deltas(e, EMIT_THINKING);
+}
+
+void
+emit_thought(struct emit *e, struct json_slice body)
+{
+	if (!is_writable(e))
+		return;
+	emit_open_thinking(e);
+	if (e->collect)
+		put_body(&e->content, body);
+	else if (body.len > 0)
+		PUT_DELTA(e, "thinking_delta", "thinking", body);
+}
+
+void
+emit_signature(struct emit *e, const char *signature)
+{
+	struct json_slice body = { signature, strlen(signature) };
+
+	if (!is_writable(e) || e->open != EMIT_THINKING)
+		return;
+	if (e->collect) {
+		BUF_ADD_LIT(&e->content, "\",\"signature\":\"");
+		put_slice(&e->content, body);
+		BUF_ADD_LIT(&e->content, "\"}");
+	} else {
+		PUT_DELTA(e, "signature_delta", "signature", body);
+	}
+	stop_block(e);
+}
+
+static void
+put_caller(struct buf *out, const struct emit_tool *tool)
+{
+	BUF_ADD_LIT(out, ",\"caller\":{\"type\":\"direct\"}");
+	if (tool->toolset != NULL) {
+		BUF_ADD_LIT(out, ",\"toolset_name\":");
+		json_put_string(out, tool->toolset);
+	}
+}
+
+void
+emit_open_tool(struct emit *e, const struct emit_tool *tool)
+{
+	struct buf *out;
+
+	if (!is_writable(e))
+		return;
+	emit_close(e);
+	out = begin_block(e);
+	BUF_ADD_LIT(out, "{\"type\":");
+	json_put_string(out, tool->type);
+	BUF_ADD_LIT(out, ",\"id\":");
+	json_put_string(out, tool->id);
+	BUF_ADD_LIT(out, ",\"name\":");
+	json_put_string(out, tool->name);
+	if (e->collect) {
+		put_caller(out, tool);
+		BUF_ADD_LIT(out, ",\"input\":");
+	} else {
+		BUF_ADD_LIT(out, ",\"input\":{}");
+		put_caller(out, tool);
+		buf_add_char(out, '}');
+	}
+	end_start(e);
+	prepare_deltas(e, EMIT_TOOL);
+}
+
+void
+emit_input(struct emit *e, struct json_slice body)
+{
+	if (!is_writable(e) || e->open != EMIT_TOOL || body.len == 0)
+		return;
+	e->has_input = true;
+	if (e->collect)
+		json_unescape(&e->content, body);
+	else
+		PUT_DELTA(e, "input_json_delta", "partial_json", body);
+}
+
+void
+emit_whole(struct emit *e, struct json_slice block)
+{
+	if (!is_writable(e))
+		return;
+	emit_close(e);
+	put_slice(begin_block(e), block);
+	end_start(e);
+	stop_block(e);
+}
+
+void
+emit_close(struct emit *e)
+{
+	if (!is_writable(e) || e->open == EMIT_NONE)
+		return;
+	if (e->open == EMIT_THINKING) {
+		emit_signature(e, EMPTY_SIGNATURE);
+		return;
+	}
+	if (e->open == EMIT_TOOL && !e->has_input)
+		emit_input(e, (struct json_slice){ "{}", 2 });
+	if (e->collect && e->open == EMIT_TEXT) {
+		BUF_ADD_LIT(&e->content, "\",\"citations\":");
+		if (e->citations.len > 0) {
+			buf_add_char(&e->content, '[');
+			buf_add(&e->content, e->citations.data,
+			    e->citations.len);
+			buf_add_char(&e->content, ']');
+			buf_reset(&e->citations);
+		} else {
+			BUF_ADD_LIT(&e->content, "null");
+		}
+	}
+	if (e->collect)
+		buf_add_char(&e->content, '}');
+	stop_block(e);
+}
+
+/* -- ends ------------------------------------------------------------------ */
+
+static void
+put_message(struct emit *e, const struct emit_end *end,
+    const struct emit_usage *usage)
+{
+	struct buf *out = &e->message;
+
+	put_head(out, &e->head);
+	buf_add(out, e->content.data, e->content.len);
+	BUF_ADD_LIT(out, "],");
+	put_end(out, end);
+	BUF_ADD_LIT(out, ",\"diagnostics\":null,\"usage\":");
+	put_usage(out, usage);
+	if (e->head.context_management)
+		BUF_ADD_LIT(out,
+		    ",\"context_management\":{\"applied_edits\":[]}");
+	buf_add_char(out, '}');
+	out->failed |= e->content.failed || e->citations.failed;
+	buf_clear(&e->content);
+}
+
+void
+emit_end(struct emit *e, const struct emit_end *end,
+    const struct emit_usage *usage)
+{
+	if (!is_writable(e))
+		return;
+	emit_close(e);
+	e->is_ended = true;
+	if (e->collect) {
+		put_message(e, end, usage);
+		return;
+	}
+	BUF_ADD_LIT(e->out,
+	    "event: message_delta\n"
+	    "data: {\"type\":\"message_delta\",\"delta\":{");
+	put_end(e->out, end);
+	BUF_ADD_LIT(e->out, "},\"usage\":{");
+	put_counts(e->out, usage);
+	buf_add_char(e->out, '}');
+	if (e->head.context_management)
+		BUF_ADD_LIT(e->out,
+		    ",\"context_management\":{\"applied_edits\":[]}");
+	BUF_ADD_LIT(e->out,
+	    "}\n\nevent: message_stop\n"
+	    "data: {\"type\":\"message_stop\"}\n\n");
+}
+
+void
+emit_error(struct emit *e, const struct fault *why)
+{
+	if (e->is_ended)
+		return;
+	e->is_ended = true;
+	if (!e->is_started)
+		return;
+	BUF_ADD_LIT(e->out, "event: error\ndata: ");
+	fault_print(why, e->head.request_id, e->out);
+	BUF_ADD_LIT(e->out, "\n\n");
+}
