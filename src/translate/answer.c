@@ -25,8 +25,7 @@ answer_init(struct answer *a, const struct reply_terms *terms,
 	*a = (struct answer){ .terms = terms, .env = env, .why = why };
 	usage_init(&a->usage);
 	blocks_init(&a->blocks, &head, terms, env, why);
-	content_init(&a->content, &a->blocks, terms,
-	    a->blocks.lead.max_bytes);
+	content_init(&a->content, &a->blocks, terms, a->blocks.lead.max_bytes);
 	buf_init(&a->refusal, REFUSAL_MAX);
 }
 
@@ -69,11 +68,10 @@ read_thought_part(
 		return;
 	openai_texts_begin(&texts, part);
 	while ((text = openai_texts_next(&texts)) != NULL &&
-	    !a->has_reasoning_field)
-		content_thought(&a->content, FORM_CONTENT_PARTS,
-		    json_body(doc, text));
-	blocks_details(
-	    &a->blocks, FORM_CONTENT_PARTS, doc, part, a->is_whole);
+	       !a->has_reasoning_field)
+		content_thought(
+		    &a->content, FORM_CONTENT_PARTS, json_body(doc, text));
+	blocks_details(&a->blocks, FORM_CONTENT_PARTS, doc, part, a->is_whole);
 }
 
 static void
@@ -103,8 +101,7 @@ read_part(struct answer *a, const struct json_doc *doc, const cJSON *part)
 }
 
 static void
-read_content(
-    struct answer *a, const struct json_doc *doc, const cJSON *content)
+read_content(struct answer *a, const struct json_doc *doc, const cJSON *content)
 {
 	const cJSON *part;
 
@@ -121,8 +118,8 @@ read_content(
 
 /* The first field that has text: the same thought may come in several. */
 static bool
-read_reasoning_field(struct answer *a, const struct json_doc *doc,
-    const struct openai_delta *d)
+read_reasoning_field(
+    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
 {
 	const struct {
 		const cJSON *item;
@@ -148,8 +145,8 @@ read_reasoning_field(struct answer *a, const struct json_doc *doc,
 }
 
 static void
-read_details(struct answer *a, const struct json_doc *doc,
-    const cJSON *details, bool is_shown)
+read_details(struct answer *a, const struct json_doc *doc, const cJSON *details,
+    bool is_shown)
 {
 	const cJSON *entry, *text;
 	struct openai_texts texts;
@@ -171,8 +168,8 @@ read_details(struct answer *a, const struct json_doc *doc,
 }
 
 static void
-read_reasoning(struct answer *a, const struct json_doc *doc,
-    const struct openai_delta *d)
+read_reasoning(
+    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
 {
 	bool has_text;
 
@@ -191,7 +188,7 @@ static bool
 tells_a_call(const struct openai_call *call)
 {
 	return call->id[0] != '\0' || call->name[0] != '\0' ||
-	    call->arguments != NULL || call->thought_signature[0] != '\0';
+	       call->arguments != NULL || call->thought_signature[0] != '\0';
 }
 
 static void
@@ -346,8 +343,7 @@ read_choice(struct answer *a, const struct json_doc *doc, const cJSON *object,
 /* -- objects --------------------------------------------------------------- */
 
 static bool
-holds_error(
-    struct answer *a, const struct json_doc *doc, const cJSON *object)
+holds_error(struct answer *a, const struct json_doc *doc, const cJSON *object)
 {
 	struct error_context ctx = {
 		.client_model = a->env->client_model,
@@ -372,8 +368,7 @@ choices_hold_error(
 }
 
 void
-answer_read(
-    struct answer *a, const struct json_doc *doc, const cJSON *object)
+answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 {
 	struct openai_chunk chunk;
 	const cJSON *choice;
@@ -390,13 +385,14 @@ answer_read(
 	if (chunk.usage != NULL)
 		usage_read(&a->usage, doc, chunk.usage);
 	if (chunk.x_groq != NULL)
-		usage_read(
-		    &a->usage, doc, json_get_set(chunk.x_groq, "usage"));
+		usage_read(&a->usage, doc, json_get_set(chunk.x_groq, "usage"));
 	if (cJSON_IsString(chunk.service_tier))
 		usage_read_tier(&a->usage, chunk.service_tier->valuestring);
 	if (search_read(&a->blocks.search, doc, chunk.citations) == -1)
 		fault_no_memory(a->why);
-	answer_start(a);
+	/* A completion without choices is still an HTTP error. */
+	if (!a->is_whole || (chunk.choices != NULL && chunk.choices->child))
+		answer_start(a);
 	if (cJSON_IsObject(chunk.choices)) {
 		read_choice(a, doc, chunk.choices, 0);
 		return;
@@ -410,7 +406,7 @@ bool
 answer_must_end(const struct answer *a)
 {
 	return content_match(&a->content) != NULL || a->blocks.must_end ||
-	    a->why->kind != FAULT_NONE;
+	       a->why->kind != FAULT_NONE;
 }
 
 /* -- the ends -------------------------------------------------------------- */
@@ -428,8 +424,8 @@ estimate_output(const struct answer *a)
 void
 answer_usage(const struct answer *a, struct stream_usage *usage)
 {
-	usage_settle(&a->usage, a->terms->input_tokens, estimate_output(a),
-	    usage);
+	usage_settle(
+	    &a->usage, a->terms->input_tokens, estimate_output(a), usage);
 }
 
 void
@@ -494,10 +490,8 @@ answer_end(struct answer *a, struct stream_usage *usage)
 	end.stop_reason = stop_reason(a, &end);
 	answer_usage(a, usage);
 	usage_emit(&a->usage, usage, a->terms->fast, &told);
-	told.web_searches = a->blocks.search.is_told &&
-		a->blocks.search.has_call
-	    ? 1
-	    : 0;
+	told.web_searches =
+	    a->blocks.search.is_told && a->blocks.search.has_call ? 1 : 0;
 	answer_start(a);
 	emit_end(&a->blocks.emit, &end, &told);
 	return end.stop_reason;

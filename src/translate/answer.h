@@ -21,15 +21,15 @@ struct answer {
 	const struct stream_env *env;
 	struct fault *why;
 	enum finish finish;
-	bool is_whole;       /* a completion, not chunks of one */
-	bool has_object;     /* anything was read */
+	bool is_whole;	 /* a completion, not chunks of one */
+	bool has_object; /* anything was read */
 	bool has_choice;
-	bool has_delta;      /* a delta told something */
+	bool has_delta;		  /* a delta told something */
 	bool has_reasoning_field; /* a thought came as a string of its own */
-	bool is_upstream_error;   /* `why` is what the upstream said */
+	bool is_upstream_error;	  /* `why` is what the upstream said */
 	bool has_text_choice;
-	int64_t text_choice; /* whose text and reasoning are shown */
-	struct buf refusal;  /* escaped body */
+	int64_t text_choice;	/* whose text and reasoning are shown */
+	struct buf refusal;	/* escaped body */
 	const char *stopped_by; /* what the upstream says; of terms->stop */
 };
 
@@ -38,8 +38,8 @@ void answer_init(struct answer *a, const struct reply_terms *terms,
 void answer_clear(struct answer *a);
 
 /* Reads a chunk or a completion; an error in it goes to `why`. */
-void answer_read(
-    struct answer *a, const struct json_doc *doc, const cJSON *object);
+void
+answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object);
 
 /* Whether no more of the answer is wanted. */
 bool answer_must_end(const struct answer *a);

@@ -6,12 +6,12 @@
 #include <string.h>
 
 enum place {
-	AT_VALUE,        /* a value must come */
-	AT_ITEM_OR_END,  /* after [ */
-	AT_KEY_OR_END,   /* after { */
-	AT_KEY,          /* after , in an object */
+	AT_VALUE,	/* a value must come */
+	AT_ITEM_OR_END, /* after [ */
+	AT_KEY_OR_END,	/* after { */
+	AT_KEY,		/* after , in an object */
 	AT_COLON,
-	AT_AFTER,        /* after a value: , or the closing bracket */
+	AT_AFTER, /* after a value: , or the closing bracket */
 	IN_STRING,
 	IN_ESCAPE,
 	IN_HEX,
@@ -86,7 +86,7 @@ push(struct args *a, bool array)
 	if (array)
 		a->in_array[a->depth / 8] |= (uint8_t)(1U << a->depth % 8);
 	else
-		a->in_array[a->depth / 8] &= (uint8_t)~(1U << a->depth % 8);
+		a->in_array[a->depth / 8] &= (uint8_t) ~(1U << a->depth % 8);
 	a->depth++;
 	a->place = array ? AT_ITEM_OR_END : AT_KEY_OR_END;
 	return true;
@@ -276,8 +276,7 @@ read_character(struct args *a, unsigned c)
 static size_t
 skip_plain(struct json_slice body, size_t at)
 {
-	const char *slash =
-	    memchr(body.text + at, '\\', body.len - at);
+	const char *slash = memchr(body.text + at, '\\', body.len - at);
 
 	return slash == NULL ? body.len : (size_t)(slash - body.text);
 }

@@ -27,8 +27,8 @@ enum args_state {
 struct args {
 	enum args_state state;
 	bool is_endless; /* bad because it was endless white space */
-	uint8_t place;   /* private: what may come next */
-	uint8_t step;    /* private: within an escape or a literal */
+	uint8_t place;	 /* private: what may come next */
+	uint8_t step;	 /* private: within an escape or a literal */
 	bool is_key;
 	const char *literal; /* the rest of true, false or null */
 	unsigned depth;

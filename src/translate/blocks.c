@@ -25,8 +25,8 @@ blocks_init(struct blocks *b, const struct emit_head *head,
     struct fault *why)
 {
 	size_t max = env->max_reply_bytes < SIZE_MAX / EXPANSION / 2
-	    ? env->max_reply_bytes * EXPANSION + ((size_t)1 << 20)
-	    : SIZE_MAX / 2;
+			 ? env->max_reply_bytes * EXPANSION + ((size_t)1 << 20)
+			 : SIZE_MAX / 2;
 
 	*b = (struct blocks){ .terms = terms, .env = env, .why = why };
 	emit_init(&b->emit, head, !terms->stream, max);
@@ -58,8 +58,8 @@ bool
 blocks_failed(const struct blocks *b)
 {
 	return b->emit.content.failed || b->emit.message.failed ||
-	    b->lead.failed || b->scratch.failed || b->search.text.failed ||
-	    b->thought.hidden.failed || b->thought.opaque.failed;
+	       b->lead.failed || b->scratch.failed || b->search.text.failed ||
+	       b->thought.hidden.failed || b->thought.opaque.failed;
 }
 
 /* -- thought --------------------------------------------------------------- */
@@ -76,12 +76,11 @@ flush_thought(struct blocks *b)
 		thought_print(&b->thought, out);
 		emit_signature(&b->emit, buf_str(out));
 	} else if (thought_has_rest(&b->thought)) {
-		BUF_ADD_LIT(
-		    out, "{\"type\":\"redacted_thinking\",\"data\":\"");
+		BUF_ADD_LIT(out, "{\"type\":\"redacted_thinking\",\"data\":\"");
 		thought_print(&b->thought, out);
 		BUF_ADD_LIT(out, "\"}");
-		emit_whole(&b->emit,
-		    (struct json_slice){ buf_str(out), out->len });
+		emit_whole(
+		    &b->emit, (struct json_slice){ buf_str(out), out->len });
 	}
 }
 
@@ -147,8 +146,7 @@ defer(struct blocks *b, enum emit_block block, enum reasoning_form form,
 	size_t cap = b->cap == 0 ? 4 : b->cap * 2;
 
 	last = b->n_pieces == 0 ? NULL : &b->pieces[b->n_pieces - 1];
-	if (last == NULL || last->block != block ||
-	    last->after != b->slots.n) {
+	if (last == NULL || last->block != block || last->after != b->slots.n) {
 		if (b->n_pieces == b->cap) {
 			grown = realloc(b->pieces, cap * sizeof(*grown));
 			if (grown == NULL) {
@@ -159,8 +157,8 @@ defer(struct blocks *b, enum emit_block block, enum reasoning_form form,
 			b->cap = cap;
 		}
 		last = &b->pieces[b->n_pieces++];
-		*last = (struct piece){ block, form, b->slots.n,
-			{ .data = NULL } };
+		*last =
+		    (struct piece){ block, form, b->slots.n, { .data = NULL } };
 		buf_init(&last->body, b->lead.max_bytes);
 	}
 	buf_add(&last->body, body.text, body.len);
@@ -206,8 +204,8 @@ keep_signature(struct blocks *b, struct slot *slot)
 static int
 start_call(struct blocks *b, struct slot *slot)
 {
-	const struct reply_tool *known = reply_terms_tool(
-	    b->terms, buf_str(&slot->name), slot->name.len);
+	const struct reply_tool *known =
+	    reply_terms_tool(b->terms, buf_str(&slot->name), slot->name.len);
 	struct emit_tool tool = { .type = "tool_use" };
 
 	if (slots_give_id(&b->slots, slot, b->why) == -1)
@@ -233,16 +231,14 @@ forward(struct blocks *b, struct slot *slot)
 	bool is_done = slot->args.state == ARGS_DONE;
 
 	if (slot->is_custom ||
-	    (!is_done &&
-		(b->hold_arguments || slot->args.state != ARGS_OPEN)))
+	    (!is_done && (b->hold_arguments || slot->args.state != ARGS_OPEN)))
 		return;
 	if (!is_done)
 		text.len -= splice_tail(text);
 	if (text.len <= slot->sent)
 		return;
-	emit_input(&b->emit,
-	    (struct json_slice){ text.text + slot->sent,
-		text.len - slot->sent });
+	emit_input(&b->emit, (struct json_slice){ text.text + slot->sent,
+				 text.len - slot->sent });
 	slot->sent = text.len;
 }
 
@@ -262,8 +258,8 @@ static bool
 can_start(const struct blocks *b, const struct slot *slot)
 {
 	return slot->name.len > 0 &&
-	    (slots_name_is_final(&b->slots, slot) || slot->text.len > 0 ||
-		b->first_open + 1 < b->slots.n);
+	       (slots_name_is_final(&b->slots, slot) || slot->text.len > 0 ||
+		   b->first_open + 1 < b->slots.n);
 }
 
 /*
@@ -273,8 +269,7 @@ can_start(const struct blocks *b, const struct slot *slot)
 static int
 advance_one(struct blocks *b, struct slot *slot, bool is_end, bool is_cut)
 {
-	bool has_next =
-	    b->first_open + 1 < b->slots.n || b->n_pieces > 0;
+	bool has_next = b->first_open + 1 < b->slots.n || b->n_pieces > 0;
 
 	if (slot->is_ignored)
 		return 1;
@@ -302,8 +297,8 @@ advance(struct blocks *b, bool is_end, bool is_cut)
 {
 	while (b->first_open < b->slots.n) {
 		show_pieces(b);
-		if (advance_one(b, &b->slots.list[b->first_open], is_end,
-			is_cut) != 1)
+		if (advance_one(
+			b, &b->slots.list[b->first_open], is_end, is_cut) != 1)
 			return;
 		b->first_open++;
 	}
@@ -364,8 +359,7 @@ blocks_details(struct blocks *b, enum reasoning_form form,
 }
 
 void
-blocks_opaque(
-    struct blocks *b, const struct json_doc *doc, const cJSON *value)
+blocks_opaque(struct blocks *b, const struct json_doc *doc, const cJSON *value)
 {
 	struct json_slice raw = json_slice(doc, value);
 
@@ -382,8 +376,7 @@ blocks_call(struct blocks *b, const struct slots_context *context,
 	struct slot *slot;
 
 	if (cJSON_IsString(call->arguments))
-		b->text_bytes +=
-		    (int64_t)json_body(doc, call->arguments).len;
+		b->text_bytes += (int64_t)json_body(doc, call->arguments).len;
 	if (slots_take(&b->slots, context, doc, call, b->why) == -1)
 		return;
 	slot = &b->slots.list[b->slots.last];
@@ -405,9 +398,8 @@ blocks_is_complete(const struct blocks *b)
 	for (size_t i = 0; i < b->slots.n; i++) {
 		const struct slot *slot = &b->slots.list[i];
 
-		if (!slot->is_ignored &&
-		    (slot->args.state == ARGS_OPEN ||
-			slot->args.state == ARGS_BAD))
+		if (!slot->is_ignored && (slot->args.state == ARGS_OPEN ||
+					     slot->args.state == ARGS_BAD))
 			return false;
 	}
 	return true;

@@ -27,18 +27,18 @@ struct blocks {
 	struct search search;
 	const struct reply_terms *terms;
 	const struct stream_env *env;
-	struct fault *why;     /* where failures go */
-	size_t first_open;     /* of slots: all before are closed */
-	struct piece *pieces;  /* text and thought that wait for a call */
+	struct fault *why;    /* where failures go */
+	size_t first_open;    /* of slots: all before are closed */
+	struct piece *pieces; /* text and thought that wait for a call */
 	size_t n_pieces, cap;
-	struct buf lead;       /* white space that opens no block yet */
+	struct buf lead; /* white space that opens no block yet */
 	enum emit_block lead_block;
 	struct buf scratch;
-	int64_t text_bytes;    /* of all that the model wrote */
-	bool hold_arguments;   /* forward a call's arguments only complete */
-	bool must_end;         /* a call went wrong: end the answer now */
+	int64_t text_bytes;  /* of all that the model wrote */
+	bool hold_arguments; /* forward a call's arguments only complete */
+	bool must_end;	     /* a call went wrong: end the answer now */
 	bool has_calls;
-	bool has_reasoning;    /* a reasoning text came in a field of its own */
+	bool has_reasoning; /* a reasoning text came in a field of its own */
 };
 
 void blocks_init(struct blocks *b, const struct emit_head *head,
@@ -58,8 +58,8 @@ void blocks_details(struct blocks *b, enum reasoning_form form,
     const struct json_doc *doc, const cJSON *entry, bool is_whole);
 
 /* A reasoning_opaque. */
-void blocks_opaque(
-    struct blocks *b, const struct json_doc *doc, const cJSON *value);
+void
+blocks_opaque(struct blocks *b, const struct json_doc *doc, const cJSON *value);
 
 /* A tool call's fragment. */
 void blocks_call(struct blocks *b, const struct slots_context *context,

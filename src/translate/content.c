@@ -43,8 +43,8 @@ bool
 content_failed(const struct content *c)
 {
 	return c->think.held.failed || c->stop.held.failed ||
-	    c->joined.failed || c->bytes.failed || c->passed.failed ||
-	    c->body.failed;
+	       c->joined.failed || c->bytes.failed || c->passed.failed ||
+	       c->body.failed;
 }
 
 const char *
@@ -61,8 +61,8 @@ show_bytes(struct content *c, const char *bytes, size_t len)
 		return;
 	buf_reset(&c->body);
 	json_escape(&c->body, bytes, len);
-	blocks_text(c->blocks,
-	    (struct json_slice){ buf_str(&c->body), c->body.len });
+	blocks_text(
+	    c->blocks, (struct json_slice){ buf_str(&c->body), c->body.len });
 }
 
 static void
@@ -121,7 +121,7 @@ static bool
 must_decode(const struct content *c)
 {
 	return c->think.place != THINK_OFF || !c->is_prefill_over ||
-	    c->stop.n > 0;
+	       c->stop.n > 0;
 }
 
 static void

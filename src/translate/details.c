@@ -16,7 +16,7 @@ enum member_kind { RAW, TEXT, LIST };
 /* A member of an entry; a LIST's fragments are joined into one element. */
 struct member {
 	enum member_kind kind;
-	struct buf key;   /* escaped body */
+	struct buf key;	  /* escaped body */
 	struct buf value; /* JSON text, or an escaped body */
 	struct detail *element;
 };
@@ -130,7 +130,7 @@ static bool
 is_nothing(const struct json_doc *doc, const cJSON *item)
 {
 	return cJSON_IsNull(item) ||
-	    (cJSON_IsString(item) && json_body(doc, item).len == 0);
+	       (cJSON_IsString(item) && json_body(doc, item).len == 0);
 }
 
 static int join_object(struct detail *entry, const struct json_doc *doc,
@@ -153,8 +153,8 @@ join_list(struct member *m, const struct json_doc *doc, const cJSON *list)
 }
 
 static int
-join_member(struct detail *entry, const struct json_doc *doc,
-    const cJSON *item, bool is_inner)
+join_member(struct detail *entry, const struct json_doc *doc, const cJSON *item,
+    bool is_inner)
 {
 	struct member *m = take_member(entry, item->string);
 	struct json_slice slice;
@@ -167,7 +167,7 @@ join_member(struct detail *entry, const struct json_doc *doc,
 		m->kind = TEXT;
 		slice = json_body(doc, item);
 	} else if (is_growing(item->string) && cJSON_IsArray(item) &&
-	    !is_inner) {
+		   !is_inner) {
 		return join_list(m, doc, item);
 	} else {
 		if (m->value.len > 0 && is_nothing(doc, item))
@@ -205,7 +205,7 @@ is_same(const struct detail *entry, const struct json_doc *doc,
 		return m == NULL && item == NULL;
 	slice = json_slice(doc, item);
 	return m->value.len == slice.len &&
-	    memcmp(m->value.data, slice.text, slice.len) == 0;
+	       memcmp(m->value.data, slice.text, slice.len) == 0;
 }
 
 static bool
@@ -226,9 +226,9 @@ belongs(const struct detail *entry, const struct json_doc *doc,
 	    !is_same(entry, doc, fragment, "index"))
 		return false;
 	return id == NULL || !is_told(doc, fragment, "id") ||
-	    strcmp(buf_str(&id->value), "null") == 0 ||
-	    strcmp(buf_str(&id->value), "\"\"") == 0 ||
-	    is_same(entry, doc, fragment, "id");
+	       strcmp(buf_str(&id->value), "null") == 0 ||
+	       strcmp(buf_str(&id->value), "\"\"") == 0 ||
+	       is_same(entry, doc, fragment, "id");
 }
 
 int
@@ -289,9 +289,9 @@ print_entry(const struct detail *entry, struct buf *out)
 			buf_add_char(out, ']');
 		} else if (m->kind == TEXT) {
 			buf_add_char(out, '"');
-			json_put_body(out,
-			    (struct json_slice){ buf_str(&m->value),
-				m->value.len });
+			json_put_body(
+			    out, (struct json_slice){
+				     buf_str(&m->value), m->value.len });
 			buf_add_char(out, '"');
 		} else {
 			buf_add(out, m->value.data, m->value.len);

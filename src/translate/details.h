@@ -24,8 +24,8 @@ struct details {
 void details_clear(struct details *d);
 
 /* Takes an entry of a whole answer, as it is. */
-int details_add(
-    struct details *d, const struct json_doc *doc, const cJSON *entry);
+int
+details_add(struct details *d, const struct json_doc *doc, const cJSON *entry);
 
 /*
  * Takes a fragment of reasoning_details: joined to an earlier one of the same

@@ -8,9 +8,9 @@
 #include "wire/buf.h"
 #include "wire/fault.h"
 
-#define PREFIX	   "tp1."
-#define PREFIX_LEN (sizeof(PREFIX) - 1)
-#define TEXT_MAX   ((size_t)1 << 20)
+#define PREFIX	       "tp1."
+#define PREFIX_LEN     (sizeof(PREFIX) - 1)
+#define TEXT_MAX       ((size_t)1 << 20)
 #define SIGNATURES_MAX 4096
 
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -48,7 +48,7 @@ add_base64url(struct buf *out, const char *bytes, size_t len)
 	if (rest > 0) {
 		*at++ = base64url[p[full] >> 2];
 		*at++ = base64url[(p[full] & 3) << 4 |
-		    (rest == 2 ? p[full + 1] >> 4 : 0)];
+				  (rest == 2 ? p[full + 1] >> 4 : 0)];
 	}
 	if (rest == 2)
 		*at++ = base64url[(p[full + 1] & 15) << 2];

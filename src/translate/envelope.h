@@ -18,13 +18,13 @@ struct buf;
 
 /* The field or form it came in: the "k" member. */
 enum reasoning_form {
-	FORM_NONE,              /* no "k" */
+	FORM_NONE,		/* no "k" */
 	FORM_REASONING_CONTENT, /* "reasoning_content" */
-	FORM_REASONING,         /* "reasoning" */
-	FORM_REASONING_TEXT,    /* "reasoning_text" (with reasoning_opaque) */
+	FORM_REASONING,		/* "reasoning" */
+	FORM_REASONING_TEXT,	/* "reasoning_text" (with reasoning_opaque) */
 	FORM_REASONING_DETAILS, /* "reasoning_details" */
-	FORM_CONTENT_PARTS,     /* "content": parts thinking/reasoning */
-	FORM_THINK_TAGS,        /* "think" */
+	FORM_CONTENT_PARTS,	/* "content": parts thinking/reasoning */
+	FORM_THINK_TAGS,	/* "think" */
 };
 
 struct envelope_signature {
@@ -34,10 +34,11 @@ struct envelope_signature {
 
 struct envelope {
 	enum reasoning_form form;
-	char *text;    /* the thought, where the client did not get it; UTF-8 */
+	char *text; /* the thought, where the client did not get it; UTF-8 */
 	size_t text_len;
-	char *details; /* raw JSON array of reasoning_details or content parts */
-	char *opaque;  /* raw JSON value of reasoning_opaque */
+	char
+	    *details; /* raw JSON array of reasoning_details or content parts */
+	char *opaque; /* raw JSON value of reasoning_opaque */
 	struct envelope_signature *signatures;
 	size_t n_signatures;
 };

@@ -5,11 +5,11 @@
 /* What an upstream's finish_reason means. */
 
 enum finish {
-	FINISH_NONE,     /* not finished */
-	FINISH_STOP,     /* an end by itself, or an unknown word */
+	FINISH_NONE, /* not finished */
+	FINISH_STOP, /* an end by itself, or an unknown word */
 	FINISH_TOOLS,
 	FINISH_LENGTH,
-	FINISH_CONTEXT,  /* the context window is full */
+	FINISH_CONTEXT, /* the context window is full */
 	FINISH_REFUSAL,
 	FINISH_ERROR,
 	FINISH_OVERLOAD,

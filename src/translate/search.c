@@ -56,8 +56,7 @@ static bool
 is_known(const struct search *s, const struct citation *c)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i].start == c->start &&
-		    s->list[i].end == c->end &&
+		if (s->list[i].start == c->start && s->list[i].end == c->end &&
 		    strcmp(s->list[i].url, c->url) == 0)
 			return true;
 	return false;
@@ -160,9 +159,8 @@ put_results(const struct search *s, const char *id, struct buf *out)
 	json_put_string(out, id);
 	BUF_ADD_LIT(out, ",\"caller\":{\"type\":\"direct\"},\"content\":");
 	if (s->n == 0) {
-		BUF_ADD_LIT(out,
-		    "{\"type\":\"web_search_tool_result_error\","
-		    "\"error_code\":\"unavailable\"}}");
+		BUF_ADD_LIT(out, "{\"type\":\"web_search_tool_result_error\","
+				 "\"error_code\":\"unavailable\"}}");
 		return;
 	}
 	buf_add_char(out, '[');
@@ -172,8 +170,7 @@ put_results(const struct search *s, const char *id, struct buf *out)
 		if (is_next)
 			buf_add_char(out, ',');
 		is_next = true;
-		BUF_ADD_LIT(
-		    out, "{\"type\":\"web_search_result\",\"url\":");
+		BUF_ADD_LIT(out, "{\"type\":\"web_search_result\",\"url\":");
 		put_body(out, s->list[i].url);
 		BUF_ADD_LIT(out, ",\"title\":");
 		put_body(out, s->list[i].title);
@@ -199,8 +196,7 @@ offset_of(const struct buf *text, int64_t character)
 }
 
 static void
-put_citation(
-    const struct citation *c, const struct buf *text, struct buf *out)
+put_citation(const struct citation *c, const struct buf *text, struct buf *out)
 {
 	int64_t end = c->end;
 	size_t from, to;
@@ -257,8 +253,8 @@ emit_citations(struct search *s, struct emit *e)
 
 	buf_init(&text, s->text.max_bytes);
 	buf_init(&json, s->text.max_bytes);
-	json_unescape(&text,
-	    (struct json_slice){ buf_str(&s->text), s->text.len });
+	json_unescape(
+	    &text, (struct json_slice){ buf_str(&s->text), s->text.len });
 	for (size_t i = 0; i < s->n; i++) {
 		buf_reset(&json);
 		put_citation(&s->list[i], &text, &json);

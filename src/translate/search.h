@@ -17,7 +17,7 @@
 #include "wire/json.h"
 
 struct citation {
-	char *url, *title; /* escaped bodies */
+	char *url, *title;  /* escaped bodies */
 	int64_t start, end; /* characters of the text; -1: not told */
 };
 
@@ -27,7 +27,7 @@ struct search {
 	struct citation *list;
 	size_t n, cap;
 	bool is_told;
-	bool has_call;     /* the search was told, not only the text */
+	bool has_call; /* the search was told, not only the text */
 };
 
 void search_init(struct search *s, const char *query, size_t max_bytes);
@@ -42,7 +42,7 @@ int search_read(
 
 /* Writes the blocks and the held text.  Before a call of another tool a
  * search that found nothing is not told. */
-void search_emit(struct search *s, struct emit *e,
-    const struct stream_env *env, bool before_call);
+void search_emit(struct search *s, struct emit *e, const struct stream_env *env,
+    bool before_call);
 
 #endif

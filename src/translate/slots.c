@@ -10,10 +10,10 @@
 #include "translate/splice.h"
 #include "wire/fault.h"
 
-#define NAME_MAX_BYTES	   512
-#define CLIENT_ID_MAX	   256 /* what clients accept */
-#define GENERATED_LEN	   24
-#define SIGNATURE_MAX	   ((size_t)1 << 20)
+#define NAME_MAX_BYTES 512
+#define CLIENT_ID_MAX  256 /* what clients accept */
+#define GENERATED_LEN  24
+#define SIGNATURE_MAX  ((size_t)1 << 20)
 
 void
 slots_init(struct slots *s, const struct reply_terms *terms,
@@ -62,8 +62,8 @@ new_slot(struct slots *s, struct fault *why)
 		s->cap = cap;
 	}
 	slot = &s->list[s->n];
-	*slot = (struct slot){ .is_ignored =
-				   s->terms->one_call_only && s->n > 0 };
+	*slot =
+	    (struct slot){ .is_ignored = s->terms->one_call_only && s->n > 0 };
 	args_init(&slot->args);
 	buf_init(&slot->name, NAME_MAX_BYTES);
 	buf_init(&slot->text, s->env->max_reply_bytes);
@@ -81,7 +81,7 @@ static bool
 has_place(const struct slot *slot, int64_t choice, int64_t index)
 {
 	return slot->has_index && slot->choice == choice &&
-	    slot->index == index;
+	       slot->index == index;
 }
 
 /* The latest call at an index, NULL if there is none. */
@@ -117,8 +117,8 @@ find_latest(struct slots *s, int64_t choice)
 
 /* Whether a name without id and index begins a call behind `latest`. */
 static bool
-is_next_call(const struct slots *s, const struct slot *latest,
-    const char *name, bool is_several)
+is_next_call(const struct slots *s, const struct slot *latest, const char *name,
+    bool is_several)
 {
 	size_t len = strlen(name);
 
@@ -127,10 +127,10 @@ is_next_call(const struct slots *s, const struct slot *latest,
 	if (is_several || latest->args.state == ARGS_DONE)
 		return true;
 	return latest->name.len > 0 &&
-	    strcmp(buf_str(&latest->name), name) != 0 &&
-	    reply_terms_tool(s->terms, name, len) != NULL &&
-	    reply_terms_tool(
-		s->terms, latest->name.data, latest->name.len) != NULL;
+	       strcmp(buf_str(&latest->name), name) != 0 &&
+	       reply_terms_tool(s->terms, name, len) != NULL &&
+	       reply_terms_tool(
+		   s->terms, latest->name.data, latest->name.len) != NULL;
 }
 
 /* The call a fragment continues; NULL where it begins one. */
@@ -252,8 +252,8 @@ slots_give_id(struct slots *s, struct slot *slot, struct fault *why)
 	memcpy(made, prefix, sizeof(prefix));
 	made[sizeof(made) - 1] = '\0';
 	for (int tries = 0; tries < 8; tries++) {
-		s->env->random_text(s->env->cookie,
-		    made + sizeof(prefix) - 1, GENERATED_LEN);
+		s->env->random_text(
+		    s->env->cookie, made + sizeof(prefix) - 1, GENERATED_LEN);
 		made[sizeof(prefix) - 1 + GENERATED_LEN] = '\0';
 		if (!is_taken(s, made))
 			break;
@@ -288,12 +288,11 @@ static bool
 is_repetition(const struct slot *slot, struct json_slice body)
 {
 	return slot->args.state == ARGS_DONE && slot->text.len == body.len &&
-	    memcmp(slot->text.data, body.text, body.len) == 0;
+	       memcmp(slot->text.data, body.text, body.len) == 0;
 }
 
 static int
-take_body(struct slots *s, size_t at, struct json_slice body,
-    struct fault *why)
+take_body(struct slots *s, size_t at, struct json_slice body, struct fault *why)
 {
 	struct slot *slot = &s->list[at];
 	bool was_done;
@@ -338,9 +337,9 @@ take_object(struct slots *s, size_t at, const struct json_doc *doc,
 	buf_init(&body, s->env->max_reply_bytes * 2);
 	json_escape(&body, raw.text, raw.len);
 	rc = body.failed
-	    ? fault_no_memory(why)
-	    : take_body(s, at,
-		  (struct json_slice){ buf_str(&body), body.len }, why);
+		 ? fault_no_memory(why)
+		 : take_body(s, at,
+		       (struct json_slice){ buf_str(&body), body.len }, why);
 	buf_clear(&body);
 	return rc;
 }
@@ -440,7 +439,7 @@ put_other(const struct slot *slot, struct buf *out)
 	at = buf_str(&value);
 	len = value.len;
 	while (len > 0 && strchr(" \t\r\n", at[len - 1]) != NULL &&
-	    at[len - 1] != '\0')
+	       at[len - 1] != '\0')
 		len--;
 	while (len > 0 && strchr(" \t\r\n", *at) != NULL && *at != '\0')
 		at++, len--;
@@ -458,15 +457,15 @@ put_other(const struct slot *slot, struct buf *out)
 }
 
 static int
-put_broken(const struct slot *slot, bool is_cut, struct buf *out,
-    struct fault *why)
+put_broken(
+    const struct slot *slot, bool is_cut, struct buf *out, struct fault *why)
 {
 	if (slot->sent == 0) {
 		/* Never a guess that could be run: the client's own check
 		 * fails and the model tries again. */
 		put_wrapped(out, "_invalid_arguments",
-		    (struct json_slice){ buf_str(&slot->text),
-			slot->text.len });
+		    (struct json_slice){
+			buf_str(&slot->text), slot->text.len });
 		return 0;
 	}
 	if (slot->args.state == ARGS_BAD)

@@ -25,16 +25,16 @@ struct slot {
 	int64_t choice;
 	bool has_index;
 	int64_t index;
-	char *up_id;      /* as the upstream calls it, NULL: not told */
-	char *client_id;  /* as the client does; set by slots_give_id() */
-	char *signature;  /* Gemini's, not yet handed on; or NULL */
-	struct buf name;  /* what has been collected of it */
+	char *up_id;	 /* as the upstream calls it, NULL: not told */
+	char *client_id; /* as the client does; set by slots_give_id() */
+	char *signature; /* Gemini's, not yet handed on; or NULL */
+	struct buf name; /* what has been collected of it */
 	struct args args;
-	struct buf text;  /* escaped body of the arguments so far */
-	size_t sent;      /* bytes of text that were forwarded */
-	bool is_started;  /* its block was opened */
+	struct buf text; /* escaped body of the arguments so far */
+	size_t sent;	 /* bytes of text that were forwarded */
+	bool is_started; /* its block was opened */
 	bool is_closed;
-	bool is_custom;   /* text is free text */
+	bool is_custom;	  /* text is free text */
 	bool is_ignored;  /* swallowed: only one call was asked for */
 	bool has_made_id; /* split off another call: gets an id of its own */
 };
@@ -54,9 +54,9 @@ void slots_clear(struct slots *s);
 /* How a fragment stands among others. */
 struct slots_context {
 	int64_t choice;
-	bool is_whole;   /* of a whole completion: each entry is a call */
+	bool is_whole;	 /* of a whole completion: each entry is a call */
 	bool is_several; /* more than one entry in this chunk */
-	bool is_legacy;  /* function_call: one call a choice */
+	bool is_legacy;	 /* function_call: one call a choice */
 };
 
 /*

@@ -21,8 +21,8 @@ struct splice {
  * Joins a held half with `body` and holds back a half at its end.  The result
  * is borrowed from `body`, or from `scratch` where something was joined.
  */
-struct json_slice splice_next(
-    struct splice *sp, struct json_slice body, struct buf *scratch);
+struct json_slice
+splice_next(struct splice *sp, struct json_slice body, struct buf *scratch);
 
 /* The half that never met its other one, empty if there is none; forgotten
  * afterwards.  Borrowed from `sp`. */

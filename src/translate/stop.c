@@ -7,8 +7,7 @@
 enum found { NOTHING, PERHAPS, MATCH };
 
 void
-stop_init(
-    struct stop *st, char *const *sequences, size_t n, size_t max_bytes)
+stop_init(struct stop *st, char *const *sequences, size_t n, size_t max_bytes)
 {
 	*st = (struct stop){ .sequences = sequences, .n = n };
 	buf_init(&st->held, max_bytes);
@@ -42,8 +41,8 @@ look_at(struct stop *st, const char *text, size_t len, bool is_end)
 	for (size_t i = 0; i < st->n; i++) {
 		want = strlen(st->sequences[i]);
 		if (want == 0 || (want > len && is_end) ||
-		    memcmp(text, st->sequences[i],
-			want < len ? want : len) != 0)
+		    memcmp(text, st->sequences[i], want < len ? want : len) !=
+			0)
 			continue;
 		if (want > len)
 			return PERHAPS;
@@ -86,8 +85,7 @@ stop_push(struct stop *st, const char *bytes, size_t len, struct buf *out)
 		return matched;
 	}
 	buf_add(&st->held, bytes, len);
-	matched =
-	    scan(st, buf_str(&st->held), st->held.len, false, out, &kept);
+	matched = scan(st, buf_str(&st->held), st->held.len, false, out, &kept);
 	buf_consume(&st->held, st->held.len - kept);
 	return matched;
 }
@@ -100,8 +98,7 @@ stop_flush(struct stop *st, struct buf *out)
 
 	if (st->match != NULL)
 		return true;
-	matched =
-	    scan(st, buf_str(&st->held), st->held.len, true, out, &kept);
+	matched = scan(st, buf_str(&st->held), st->held.len, true, out, &kept);
 	buf_reset(&st->held);
 	return matched;
 }

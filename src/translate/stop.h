@@ -20,16 +20,15 @@ struct stop {
 	const char *match; /* borrowed; NULL until one was found */
 };
 
-void stop_init(struct stop *st, char *const *sequences, size_t n,
-    size_t max_bytes);
+void
+stop_init(struct stop *st, char *const *sequences, size_t n, size_t max_bytes);
 void stop_clear(struct stop *st);
 
 /*
  * Takes text and appends to `out` what is surely before any sequence.
  * True once one was found: `match` tells which, and no more text counts.
  */
-bool stop_push(
-    struct stop *st, const char *bytes, size_t len, struct buf *out);
+bool stop_push(struct stop *st, const char *bytes, size_t len, struct buf *out);
 
 /* The text ends here: appends what was held, unless that holds a sequence. */
 bool stop_flush(struct stop *st, struct buf *out);

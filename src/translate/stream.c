@@ -20,8 +20,8 @@
 enum framing {
 	UNKNOWN, /* nothing but white space so far */
 	EVENTS,
-	BODY,    /* JSON */
-	PAGE,    /* HTML, compressed, … */
+	BODY, /* JSON */
+	PAGE, /* HTML, compressed, … */
 };
 
 static const struct json_limits limits = { 900, 1000000 };
@@ -77,8 +77,8 @@ static bool
 is_transient(enum fault_kind kind)
 {
 	return kind == FAULT_BAD_GATEWAY || kind == FAULT_INTERNAL ||
-	    kind == FAULT_TIMEOUT || kind == FAULT_RATE_LIMIT ||
-	    kind == FAULT_OVERLOADED;
+	       kind == FAULT_TIMEOUT || kind == FAULT_RATE_LIMIT ||
+	       kind == FAULT_OVERLOADED;
 }
 
 /*
@@ -133,7 +133,7 @@ static bool
 is_complete(const struct stream *s)
 {
 	return s->answer.finish != FINISH_NONE &&
-	    blocks_is_complete(&s->answer.blocks);
+	       blocks_is_complete(&s->answer.blocks);
 }
 
 /* After each object: has the answer ended, well or badly? */
@@ -152,7 +152,8 @@ settle(struct stream *s)
 	return answer_must_end(&s->answer) ? end(s) : STREAM_OPEN;
 }
 
-/* -- what the upstream said in place of an answer --------------------------- */
+/* -- what the upstream said in place of an answer ---------------------------
+ */
 
 /* The first bytes of the answer as one line of clean text. */
 static void
@@ -205,8 +206,8 @@ static enum stream_state
 fail_without_object(struct stream *s)
 {
 	if (head_is_empty(s))
-		return fail_with(s, FAULT_BAD_GATEWAY,
-		    "upstream sent an empty answer");
+		return fail_with(
+		    s, FAULT_BAD_GATEWAY, "upstream sent an empty answer");
 	if (s->head_len >= 2 && memcmp(s->head, "\x1F\x8B", 2) == 0)
 		return fail_with(s, FAULT_INTERNAL,
 		    "upstream sent a compressed answer that nobody asked "
@@ -314,8 +315,7 @@ read_error(struct stream *s, struct json_slice data)
 	const cJSON *object;
 
 	s->answer.is_upstream_error = true;
-	if (json_parse_lenient(&doc, data.text, data.len, &limits, NULL) ==
-	    0) {
+	if (json_parse_lenient(&doc, data.text, data.len, &limits, NULL) == 0) {
 		object = cJSON_IsArray(doc.root) ? doc.root->child : doc.root;
 		if (cJSON_IsObject(object))
 			error_in_object(&doc, object, &ctx, &s->fault);
@@ -354,9 +354,10 @@ sniff(struct stream *s, const char *bytes, size_t len)
 {
 	size_t at = 0;
 
-	while (at < len && (is_blank(bytes[at]) ||
-			       strchr("\xEF\xBB\xBF", bytes[at]) != NULL) &&
-	    bytes[at] != '\0')
+	while (at < len &&
+	       (is_blank(bytes[at]) ||
+		   strchr("\xEF\xBB\xBF", bytes[at]) != NULL) &&
+	       bytes[at] != '\0')
 		at++;
 	if (at == len)
 		return at;
@@ -407,8 +408,7 @@ keep_head(struct stream *s, const char *bytes, size_t len)
 }
 
 enum stream_state
-stream_push(
-    struct stream *s, const char *bytes, size_t len, struct buf *out)
+stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out)
 {
 	size_t skip = 0;
 
@@ -473,8 +473,8 @@ finish_events(struct stream *s)
 	if (s->answer.finish != FINISH_NONE)
 		return end(s);
 	if (s->answer.has_object)
-		return fail_with(s, FAULT_BAD_GATEWAY,
-		    "upstream closed the stream early");
+		return fail_with(
+		    s, FAULT_BAD_GATEWAY, "upstream closed the stream early");
 	return fail_without_object(s);
 }
 
@@ -539,8 +539,8 @@ stream_message(struct stream *s, struct buf *out, struct fault *why)
 	const struct buf *message = &s->answer.blocks.emit.message;
 
 	if (s->state != STREAM_ENDED || message->len == 0)
-		return fault_set(why, FAULT_INTERNAL,
-		    "The answer has no message.");
+		return fault_set(
+		    why, FAULT_INTERNAL, "The answer has no message.");
 	buf_add(out, message->data, message->len);
 	return out->failed ? fault_no_memory(why) : 0;
 }

@@ -26,9 +26,9 @@ struct stream_env {
 	void (*random_text)(void *cookie, char *out, size_t len);
 	void *cookie;
 	size_t max_line_bytes;
-	size_t max_reply_bytes; /* of the collected or buffered whole */
-	const char *host;       /* the upstream's, for error texts; or NULL */
-	bool own_key;           /* the configured key was used: error texts */
+	size_t max_reply_bytes;	  /* of the collected or buffered whole */
+	const char *host;	  /* the upstream's, for error texts; or NULL */
+	bool own_key;		  /* the configured key was used: error texts */
 	const char *client_model; /* decoded, for "model: NAME" in a 404 */
 	double output_bytes_per_token; /* for estimates; 0: the default */
 };
@@ -42,15 +42,15 @@ enum stream_state {
 struct stream_usage {
 	int64_t input_tokens, output_tokens;
 	int64_t cache_read_tokens, cache_write_tokens;
-	int64_t prompt_tokens;   /* as the upstream counted it */
-	bool reported;           /* the upstream told; else estimates */
+	int64_t prompt_tokens; /* as the upstream counted it */
+	bool reported;	       /* the upstream told; else estimates */
 };
 
 struct stream;
 
 /* `terms` and `env` are borrowed for the stream's life.  NULL: no memory. */
-struct stream *stream_new(const struct reply_terms *terms,
-    const struct stream_env *env);
+struct stream *
+stream_new(const struct reply_terms *terms, const struct stream_env *env);
 void stream_free(struct stream *s);
 
 /*
@@ -59,8 +59,8 @@ void stream_free(struct stream *s);
  * stream_started() is false nothing was appended and a failure can still
  * become an HTTP error; after it the error event has been appended.
  */
-enum stream_state stream_push(struct stream *s, const char *bytes, size_t len,
-    struct buf *out);
+enum stream_state
+stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out);
 
 /* The end of the body.  ENDED or FAILED. */
 enum stream_state stream_finish(struct stream *s, struct buf *out);
@@ -69,8 +69,8 @@ enum stream_state stream_finish(struct stream *s, struct buf *out);
  * type of an error event follows the rules of the API page (only pings sent
  * and a transient cause: overloaded_error).  After an answer that is already
  * complete but for its end mark, it ends well instead: look at the result. */
-enum stream_state stream_abort(struct stream *s, const struct fault *cause,
-    struct buf *out);
+enum stream_state
+stream_abort(struct stream *s, const struct fault *cause, struct buf *out);
 
 /* finish_reason was seen and usage not yet: the relay waits 5 s, no more. */
 bool stream_awaits_end(const struct stream *s);

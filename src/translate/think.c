@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define OPEN	   "<think>"
-#define OPEN_LEN   (sizeof(OPEN) - 1)
-#define CLOSE	   "</think>"
-#define CLOSE_LEN  (sizeof(CLOSE) - 1)
-#define HELD_MAX 1024 /* bytes of white space held for a tag that may come */
+#define OPEN	  "<think>"
+#define OPEN_LEN  (sizeof(OPEN) - 1)
+#define CLOSE	  "</think>"
+#define CLOSE_LEN (sizeof(CLOSE) - 1)
+#define HELD_MAX  1024 /* bytes of white space held for a tag that may come */
 
 void
 think_init(struct think *t, enum think_place place, size_t max_bytes)
@@ -60,7 +60,7 @@ may_close(const char *text, size_t len)
 	while (tag > 0 && memcmp(text + len - tag, CLOSE, tag) != 0)
 		tag--;
 	while (newlines < HELD_MAX && newlines < len - tag &&
-	    is_newline(text[len - tag - newlines - 1]))
+	       is_newline(text[len - tag - newlines - 1]))
 		newlines++;
 	return tag + newlines;
 }

@@ -26,8 +26,8 @@ struct think {
 };
 
 /* Where a piece of content goes; `bytes` is borrowed during the call. */
-typedef void think_piece(
-    void *cookie, bool is_thought, const char *bytes, size_t len);
+typedef void
+think_piece(void *cookie, bool is_thought, const char *bytes, size_t len);
 
 void think_init(struct think *t, enum think_place place, size_t max_bytes);
 void think_clear(struct think *t);

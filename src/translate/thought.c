@@ -97,8 +97,7 @@ thought_print(struct thought *t, struct buf *out)
 	e.signatures = t->signatures;
 	e.n_signatures = t->n_signatures;
 	envelope_print(&e, out);
-	out->failed |=
-	    details.failed || t->hidden.failed || t->opaque.failed;
+	out->failed |= details.failed || t->hidden.failed || t->opaque.failed;
 	buf_clear(&details);
 	buf_reset(&t->hidden);
 	buf_reset(&t->opaque);

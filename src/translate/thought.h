@@ -12,7 +12,7 @@
 #include "wire/buf.h"
 
 struct thought {
-	enum reasoning_form form;         /* of the shown text */
+	enum reasoning_form form;	  /* of the shown text */
 	enum reasoning_form details_form; /* what `details` are */
 	struct details details;
 	struct buf hidden; /* text that the client does not get */

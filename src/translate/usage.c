@@ -61,9 +61,10 @@ read_cached(const struct json_doc *doc, const cJSON *usage)
 	int64_t found = -1;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		const cJSON *object = places[i].object == NULL
-		    ? usage
-		    : json_get_set(usage, places[i].object);
+		const cJSON *object =
+		    places[i].object == NULL
+			? usage
+			: json_get_set(usage, places[i].object);
 
 		if (found <= 0)
 			take(&found, read_count(doc, object, places[i].key));
@@ -75,8 +76,7 @@ void
 usage_read(struct usage *u, const struct json_doc *doc, const cJSON *object)
 {
 	const cJSON *prompt = json_get_set(object, "prompt_tokens_details");
-	const cJSON *output =
-	    json_get_set(object, "completion_tokens_details");
+	const cJSON *output = json_get_set(object, "completion_tokens_details");
 
 	if (!cJSON_IsObject(object))
 		return;
@@ -92,8 +92,8 @@ void
 usage_read_tier(struct usage *u, const char *tier)
 {
 	if (tier != NULL)
-		u->is_priority = strcmp(tier, "priority") == 0 ||
-		    strcmp(tier, "fast") == 0;
+		u->is_priority =
+		    strcmp(tier, "priority") == 0 || strcmp(tier, "fast") == 0;
 }
 
 static int64_t

@@ -22,8 +22,8 @@ void usage_init(struct usage *u);
 
 /* Reads a usage object; what it tells replaces what was told before, but no
  * zero replaces a number. */
-void usage_read(
-    struct usage *u, const struct json_doc *doc, const cJSON *object);
+void
+usage_read(struct usage *u, const struct json_doc *doc, const cJSON *object);
 
 /* Reads the service_tier of an answer. */
 void usage_read_tier(struct usage *u, const char *tier);

@@ -71,16 +71,14 @@ put_counts(struct buf *out, const struct emit_usage *u)
 	put_member(out, ",\"cache_read_input_tokens\":", u->cache_read_tokens);
 	BUF_ADD_LIT(out, ",\"output_tokens_details\":");
 	if (u->thinking_tokens >= 0) {
-		put_member(
-		    out, "{\"thinking_tokens\":", u->thinking_tokens);
+		put_member(out, "{\"thinking_tokens\":", u->thinking_tokens);
 		buf_add_char(out, '}');
 	} else {
 		BUF_ADD_LIT(out, "null");
 	}
 	BUF_ADD_LIT(out, ",\"server_tool_use\":");
 	if (u->web_searches > 0) {
-		put_member(
-		    out, "{\"web_search_requests\":", u->web_searches);
+		put_member(out, "{\"web_search_requests\":", u->web_searches);
 		BUF_ADD_LIT(out, ",\"web_fetch_requests\":0}");
 	} else {
 		BUF_ADD_LIT(out, "null");
@@ -107,8 +105,8 @@ put_head(struct buf *out, const struct emit_head *head)
 {
 	BUF_ADD_LIT(out, "{\"id\":");
 	json_put_string(out, head->message_id);
-	BUF_ADD_LIT(out,
-	    ",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
+	BUF_ADD_LIT(
+	    out, ",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
 	buf_add_str(out, head->model_body);
 	BUF_ADD_LIT(out, "\",\"content\":[");
 }
@@ -128,9 +126,8 @@ put_end(struct buf *out, const struct emit_end *end)
 	if (!end->is_refusal) {
 		BUF_ADD_LIT(out, "null");
 	} else {
-		BUF_ADD_LIT(out,
-		    "{\"type\":\"refusal\",\"category\":null,"
-		    "\"explanation\":");
+		BUF_ADD_LIT(out, "{\"type\":\"refusal\",\"category\":null,"
+				 "\"explanation\":");
 		if (end->explanation.len > 0) {
 			buf_add_char(out, '"');
 			put_body(out, end->explanation);
@@ -149,14 +146,12 @@ emit_start(struct emit *e, const struct emit_usage *usage)
 	if (e->collect || e->is_started || e->is_ended)
 		return;
 	e->is_started = true;
-	BUF_ADD_LIT(e->out,
-	    "event: message_start\n"
-	    "data: {\"type\":\"message_start\",\"message\":");
+	BUF_ADD_LIT(e->out, "event: message_start\n"
+			    "data: {\"type\":\"message_start\",\"message\":");
 	put_head(e->out, &e->head);
-	BUF_ADD_LIT(e->out,
-	    "],\"stop_reason\":null,\"stop_sequence\":null,"
-	    "\"stop_details\":null,\"container\":null,"
-	    "\"diagnostics\":null,\"usage\":");
+	BUF_ADD_LIT(e->out, "],\"stop_reason\":null,\"stop_sequence\":null,"
+			    "\"stop_details\":null,\"container\":null,"
+			    "\"diagnostics\":null,\"usage\":");
 	put_usage(e->out, usage);
 	BUF_ADD_LIT(e->out, "}}\n\n");
 }
@@ -224,8 +219,8 @@ put_delta(struct emit *e, const char *head, size_t len, struct json_slice body)
 	put_body(e->out, body);
 	BUF_ADD_LIT(e->out, "\"}}\n\n");
 }
-#define PUT_DELTA(e, type, key, body)                                  \
-	put_delta((e), "{\"type\":\"" type "\",\"" key "\":\"",        \
+#define PUT_DELTA(e, type, key, body)                                          \
+	put_delta((e), "{\"type\":\"" type "\",\"" key "\":\"",                \
 	    sizeof("{\"type\":\"" type "\",\"" key "\":\"") - 1, (body))
 
 static void
@@ -249,10 +244,9 @@ emit_text(struct emit *e, struct json_slice body)
 	if (e->open != EMIT_TEXT) {
 		emit_close(e);
 		buf_add_str(begin_block(e),
-		    e->collect
-			? "{\"type\":\"text\",\"text\":\""
-			: "{\"type\":\"text\",\"text\":\"\","
-			  "\"citations\":null}");
+		    e->collect ? "{\"type\":\"text\",\"text\":\""
+			       : "{\"type\":\"text\",\"text\":\"\","
+				 "\"citations\":null}");
 		end_start(e);
 		prepare_deltas(e, EMIT_TEXT);
 	}
@@ -397,8 +391,8 @@ emit_close(struct emit *e)
 		BUF_ADD_LIT(&e->content, "\",\"citations\":");
 		if (e->citations.len > 0) {
 			buf_add_char(&e->content, '[');
-			buf_add(&e->content, e->citations.data,
-			    e->citations.len);
+			buf_add(
+			    &e->content, e->citations.data, e->citations.len);
 			buf_add_char(&e->content, ']');
 			buf_reset(&e->citations);
 		} else {
@@ -413,8 +407,8 @@ emit_close(struct emit *e)
 /* -- ends ------------------------------------------------------------------ */
 
 static void
-put_message(struct emit *e, const struct emit_end *end,
-    const struct emit_usage *usage)
+put_message(
+    struct emit *e, const struct emit_end *end, const struct emit_usage *usage)
 {
 	struct buf *out = &e->message;
 
@@ -425,16 +419,16 @@ put_message(struct emit *e, const struct emit_end *end,
 	BUF_ADD_LIT(out, ",\"diagnostics\":null,\"usage\":");
 	put_usage(out, usage);
 	if (e->head.context_management)
-		BUF_ADD_LIT(out,
-		    ",\"context_management\":{\"applied_edits\":[]}");
+		BUF_ADD_LIT(
+		    out, ",\"context_management\":{\"applied_edits\":[]}");
 	buf_add_char(out, '}');
 	out->failed |= e->content.failed || e->citations.failed;
 	buf_clear(&e->content);
 }
 
 void
-emit_end(struct emit *e, const struct emit_end *end,
-    const struct emit_usage *usage)
+emit_end(
+    struct emit *e, const struct emit_end *end, const struct emit_usage *usage)
 {
 	if (!is_writable(e))
 		return;
@@ -444,19 +438,17 @@ emit_end(struct emit *e, const struct emit_end *end,
 		put_message(e, end, usage);
 		return;
 	}
-	BUF_ADD_LIT(e->out,
-	    "event: message_delta\n"
-	    "data: {\"type\":\"message_delta\",\"delta\":{");
+	BUF_ADD_LIT(e->out, "event: message_delta\n"
+			    "data: {\"type\":\"message_delta\",\"delta\":{");
 	put_end(e->out, end);
 	BUF_ADD_LIT(e->out, "},\"usage\":{");
 	put_counts(e->out, usage);
 	buf_add_char(e->out, '}');
 	if (e->head.context_management)
-		BUF_ADD_LIT(e->out,
-		    ",\"context_management\":{\"applied_edits\":[]}");
-	BUF_ADD_LIT(e->out,
-	    "}\n\nevent: message_stop\n"
-	    "data: {\"type\":\"message_stop\"}\n\n");
+		BUF_ADD_LIT(
+		    e->out, ",\"context_management\":{\"applied_edits\":[]}");
+	BUF_ADD_LIT(e->out, "}\n\nevent: message_stop\n"
+			    "data: {\"type\":\"message_stop\"}\n\n");
 }
 
 void

@@ -26,7 +26,7 @@ enum emit_block { EMIT_NONE, EMIT_TEXT, EMIT_THINKING, EMIT_TOOL };
 struct emit_head {
 	const char *message_id;
 	const char *request_id;
-	const char *model_body; /* escaped body */
+	const char *model_body;	 /* escaped body */
 	bool context_management; /* answer with applied_edits */
 };
 
@@ -34,7 +34,7 @@ struct emit_usage {
 	int64_t input_tokens, output_tokens;
 	int64_t cache_read_tokens, cache_write_tokens;
 	int64_t thinking_tokens; /* -1: not known */
-	int64_t web_searches;    /* 0: none */
+	int64_t web_searches;	 /* 0: none */
 	const char *service_tier, *speed;
 };
 
@@ -47,24 +47,24 @@ struct emit_tool {
 
 struct emit_end {
 	const char *stop_reason;
-	const char *stop_sequence;      /* decoded, NULL: none */
-	bool is_refusal;                /* gives stop_details */
-	struct json_slice explanation;  /* of the refusal, may be empty */
+	const char *stop_sequence;     /* decoded, NULL: none */
+	bool is_refusal;	       /* gives stop_details */
+	struct json_slice explanation; /* of the refusal, may be empty */
 };
 
 struct emit {
 	struct emit_head head;
-	bool collect;     /* one message instead of events */
-	struct buf *out;  /* where events go, set by emit_to() */
-	struct buf content; /* of the message: the blocks so far */
-	struct buf message; /* the message, once it has ended */
+	bool collect;	      /* one message instead of events */
+	struct buf *out;      /* where events go, set by emit_to() */
+	struct buf content;   /* of the message: the blocks so far */
+	struct buf message;   /* the message, once it has ended */
 	struct buf citations; /* of the open text block, collecting */
 	enum emit_block open;
 	bool is_started, is_ended;
-	bool has_block;   /* any block was begun */
-	bool has_input;   /* the open tool block got input */
-	int64_t index;    /* of the next block */
-	char delta[128];  /* how the open block's deltas begin */
+	bool has_block;	 /* any block was begun */
+	bool has_input;	 /* the open tool block got input */
+	int64_t index;	 /* of the next block */
+	char delta[128]; /* how the open block's deltas begin */
 	size_t delta_len;
 };
 
@@ -104,8 +104,8 @@ void emit_whole(struct emit *e, struct json_slice block);
 void emit_close(struct emit *e);
 
 /* The good end: message_delta and message_stop, or the message. */
-void emit_end(struct emit *e, const struct emit_end *end,
-    const struct emit_usage *usage);
+void emit_end(
+    struct emit *e, const struct emit_end *end, const struct emit_usage *usage);
 
 /* The bad end: an error event; nothing collecting or before the start. */
 void emit_error(struct emit *e, const struct fault *why);

@@ -11,8 +11,8 @@ struct field {
 
 /* One walk over the members; of duplicates the last counts, null is absent. */
 static void
-read_fields(const cJSON *object, const struct field *fields, size_t n,
-    void *out)
+read_fields(
+    const cJSON *object, const struct field *fields, size_t n, void *out)
 {
 	const cJSON *item;
 
@@ -29,9 +29,13 @@ read_fields(const cJSON *object, const struct field *fields, size_t n,
 		}
 	}
 }
-#define READ(object, fields, out) \
-	read_fields((object), (fields), sizeof(fields) / sizeof(*(fields)), (out))
-#define FIELD(type, name) { #name, offsetof(struct type, name) }
+#define READ(object, fields, out)                                              \
+	read_fields(                                                           \
+	    (object), (fields), sizeof(fields) / sizeof(*(fields)), (out))
+#define FIELD(type, name)                                                      \
+	{                                                                      \
+#name, offsetof(struct type, name)                             \
+	}
 
 void
 openai_chunk_read(const cJSON *object, struct openai_chunk *chunk)
@@ -104,8 +108,8 @@ openai_function_read(const cJSON *object, struct openai_call *call)
 }
 
 void
-openai_call_read(const struct json_doc *doc, const cJSON *object,
-    struct openai_call *call)
+openai_call_read(
+    const struct json_doc *doc, const cJSON *object, struct openai_call *call)
 {
 	const cJSON *function = json_get_set(object, "function");
 	const cJSON *custom = json_get_set(object, "custom");

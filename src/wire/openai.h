@@ -51,10 +51,10 @@ struct openai_delta {
 struct openai_call {
 	bool has_index;
 	int64_t index;
-	const char *id;         /* decoded, "" if none */
-	const char *name;       /* decoded, "" if none */
-	const cJSON *arguments; /* string or object */
-	bool is_custom;         /* arguments is free text */
+	const char *id;		       /* decoded, "" if none */
+	const char *name;	       /* decoded, "" if none */
+	const cJSON *arguments;	       /* string or object */
+	bool is_custom;		       /* arguments is free text */
 	const char *thought_signature; /* Gemini's, "" if none */
 };
 
@@ -65,8 +65,8 @@ void openai_choice_read(const cJSON *object, struct openai_choice *choice);
 void openai_delta_read(const cJSON *object, struct openai_delta *delta);
 
 /* Reads an entry of tool_calls. */
-void openai_call_read(const struct json_doc *doc, const cJSON *object,
-    struct openai_call *call);
+void openai_call_read(
+    const struct json_doc *doc, const cJSON *object, struct openai_call *call);
 
 /* Reads the function_call of old servers. */
 void openai_function_read(const cJSON *object, struct openai_call *call);
