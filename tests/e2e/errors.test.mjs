@@ -13,18 +13,34 @@ const upstream = await startUpstream();
 const proxy = await startProxy(upstream.url, { UPSTREAM_API_KEY: KEY });
 
 after(async () => {
-	try { await proxy.stop(); } finally { await upstream.stop(); }
+	try {
+		await proxy.stop();
+	} finally {
+		await upstream.stop();
+	}
 });
 
-const bodyText = (body) => body === null || body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+const bodyText = (body) =>
+	body === null || body === undefined
+		? ''
+		: typeof body === 'string'
+			? body
+			: JSON.stringify(body);
 
 function fault(e, r) {
-	if (e.status !== undefined && r.status !== e.status) return `status ${r.status}, expected ${e.status}: ${r.text.slice(0, 300)}`;
+	if (e.status !== undefined && r.status !== e.status)
+		return `status ${r.status}, expected ${e.status}: ${r.text.slice(0, 300)}`;
 	if (e.status < 400) return null;
 	const { error } = JSON.parse(r.text);
 	if (e.type && error.type !== e.type) return `type ${error.type}, expected ${e.type}`;
-	for (const m of e.message_contains ?? []) if (!error.message.toLowerCase().includes(m.toLowerCase())) return `message "${error.message}" lacks "${m}"`;
-	if (e.retry_after !== undefined && !(Math.abs(Number(r.headers['retry-after']) - e.retry_after) <= 1)) return `retry-after ${r.headers['retry-after']}, expected ${e.retry_after}`;
+	for (const m of e.message_contains ?? [])
+		if (!error.message.toLowerCase().includes(m.toLowerCase()))
+			return `message "${error.message}" lacks "${m}"`;
+	if (
+		e.retry_after !== undefined &&
+		!(Math.abs(Number(r.headers['retry-after']) - e.retry_after) <= 1)
+	)
+		return `retry-after ${r.headers['retry-after']}, expected ${e.retry_after}`;
 	return null;
 }
 
@@ -33,13 +49,19 @@ for (const { name, failure } of errors())
 		test(`error: ${name}, ${stream ? 'stream' : 'plain'}`, async () => {
 			upstream.script((call, res) => {
 				const text = bodyText(failure.body);
-				res.writeHead(failure.status, { ...(failure.headers ?? {}), 'content-length': Buffer.byteLength(text) });
+				res.writeHead(failure.status, {
+					...(failure.headers ?? {}),
+					'content-length': Buffer.byteLength(text),
+				});
 				res.end(text);
 			});
 			const r = await post(proxy.url, message({ model: name, stream }));
-			const faults = [failure.expect, ...(failure.accept_also ?? [])].map((e) => fault(e, r));
+			const faults = [failure.expect, ...(failure.accept_also ?? [])].map((e) =>
+				fault(e, r),
+			);
 			assert.ok(faults.includes(null), faults[0]);
-			if (r.status >= 400) assertError(r, r.status, JSON.parse(r.text).error.type);
+			if (r.status >= 400)
+				assertError(r, r.status, JSON.parse(r.text).error.type);
 			assert.ok(!r.text.includes(KEY), 'the upstream key leaks');
 			assert.ok(!proxy.log().includes(KEY), 'the upstream key is in the log');
 		});
@@ -47,11 +69,21 @@ for (const { name, failure } of errors())
 // A broken answer that is no error document either.
 for (const [name, status, type, body] of [
 	['a redirect is not followed with the key', 302, 'text/html', ''],
-	['an HTML page with status 200', 200, 'text/html', '<html><body>Welcome to nginx!</body></html>'],
+	[
+		'an HTML page with status 200',
+		200,
+		'text/html',
+		'<html><body>Welcome to nginx!</body></html>',
+	],
 	['an empty body with status 200', 200, 'application/json', ''],
 	['half a JSON document', 200, 'application/json', '{"id":"c1","choices":[{"index":0,"mess'],
 	['a JSON array', 200, 'application/json', '[]'],
-	['a completion without choices', 200, 'application/json', '{"id":"c1","object":"chat.completion","choices":[]}'],
+	[
+		'a completion without choices',
+		200,
+		'application/json',
+		'{"id":"c1","object":"chat.completion","choices":[]}',
+	],
 	['binary bytes', 200, 'application/octet-stream', '\x00\x01\x02\xff\xfe'],
 ])
 	for (const stream of [true, false])
@@ -59,7 +91,12 @@ for (const [name, status, type, body] of [
 			let followed = 0;
 			upstream.script((call, res) => {
 				if (call.url.includes('elsewhere')) followed++;
-				res.writeHead(status, { 'content-type': type, ...(status === 302 ? { location: upstream.url + '/elsewhere' } : {}) });
+				res.writeHead(status, {
+					'content-type': type,
+					...(status === 302
+						? { location: upstream.url + '/elsewhere' }
+						: {}),
+				});
 				res.end(Buffer.from(body, 'latin1'));
 			});
 			const r = await post(proxy.url, message({ stream }));

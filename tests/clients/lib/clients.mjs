@@ -7,7 +7,10 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { start } from '../../e2e/lib/children.mjs';
 
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anthropic-proxy-tests');
+const CACHE = join(
+	process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
+	'anthropic-proxy-tests',
+);
 export const CLIENTS = process.env.CLIENTS ?? join(CACHE, 'code-2.1.330-sdk-1.12.0-0.137.0');
 const MODULES = join(CLIENTS, 'node_modules');
 
@@ -16,8 +19,14 @@ export const skipSdk = existsSync(join(MODULES, 'sdk-new')) ? false : missing;
 
 // The program itself comes as an optional package for each platform.
 const platform = `claude-code-${process.platform}-${process.arch}`;
-const BINARY = [platform, platform + '-musl'].map((p) => join(MODULES, '@anthropic-ai', p, 'claude')).find(existsSync);
-export const skipCode = BINARY ? false : existsSync(MODULES) ? `no Claude Code for ${process.platform}-${process.arch}` : missing;
+const BINARY = [platform, platform + '-musl']
+	.map((p) => join(MODULES, '@anthropic-ai', p, 'claude'))
+	.find(existsSync);
+export const skipCode = BINARY
+	? false
+	: existsSync(MODULES)
+		? `no Claude Code for ${process.platform}-${process.arch}`
+		: missing;
 
 export const sdks = ['sdk-new', 'sdk-old'];
 export async function loadSdk(name) {
@@ -29,7 +38,12 @@ export async function loadSdk(name) {
 // A throw-away home, project and temporary folder.
 export function workplace() {
 	const root = mkdtempSync(join(tmpdir(), 'anthropic-proxy-client-'));
-	const place = { root, home: join(root, 'home'), project: join(root, 'project'), tmp: join(root, 'tmp') };
+	const place = {
+		root,
+		home: join(root, 'home'),
+		project: join(root, 'project'),
+		tmp: join(root, 'tmp'),
+	};
 	for (const d of [place.home, place.project, place.tmp]) mkdirSync(d);
 	return { ...place, remove: () => rmSync(root, { recursive: true, force: true }) };
 }
@@ -38,18 +52,35 @@ export function workplace() {
 export function claudeCode(place, baseUrl, args, { env = {}, timeout = 60000 } = {}) {
 	const child = start(BINARY, args, {
 		cwd: place.project,
-		env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: place.home, TMPDIR: place.tmp, LANG: 'C.UTF-8', TERM: 'dumb',
-			ANTHROPIC_BASE_URL: baseUrl, ANTHROPIC_API_KEY: 'sk-test', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-			IS_SANDBOX: '1', CLAUDE_CODE_MAX_RETRIES: '1', ...env },
+		env: {
+			PATH: '/usr/local/bin:/usr/bin:/bin',
+			HOME: place.home,
+			TMPDIR: place.tmp,
+			LANG: 'C.UTF-8',
+			TERM: 'dumb',
+			ANTHROPIC_BASE_URL: baseUrl,
+			ANTHROPIC_API_KEY: 'sk-test',
+			CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+			IS_SANDBOX: '1',
+			CLAUDE_CODE_MAX_RETRIES: '1',
+			...env,
+		},
 	});
-	let stdout = '', stderr = '';
-	child.stdout.on('data', (d) => { stdout += d; });
-	child.stderr.on('data', (d) => { stderr += d; });
+	let stdout = '',
+		stderr = '';
+	child.stdout.on('data', (d) => {
+		stdout += d;
+	});
+	child.stderr.on('data', (d) => {
+		stderr += d;
+	});
 	const limit = setTimeout(() => child.kill('SIGKILL'), timeout);
-	return new Promise((resolve) => child.on('close', (code, signal) => {
-		clearTimeout(limit);
-		resolve({ code: code ?? signal, stdout, stderr });
-	}));
+	return new Promise((resolve) =>
+		child.on('close', (code, signal) => {
+			clearTimeout(limit);
+			resolve({ code: code ?? signal, stdout, stderr });
+		}),
+	);
 }
 
 // Passes everything on unchanged and keeps {path, json, status, text} of each
@@ -61,16 +92,34 @@ export async function startRecorder(target) {
 		req.on('data', (d) => parts.push(d));
 		req.on('end', () => {
 			const body = Buffer.concat(parts);
-			const one = { method: req.method, path: req.url, headers: req.headers, json: null, status: 0, text: '' };
-			try { one.json = JSON.parse(body.toString('utf8')); } catch { /* none */ }
+			const one = {
+				method: req.method,
+				path: req.url,
+				headers: req.headers,
+				json: null,
+				status: 0,
+				text: '',
+			};
+			try {
+				one.json = JSON.parse(body.toString('utf8'));
+			} catch {
+				/* none */
+			}
 			seen.push(one);
-			const out = http.request(target + req.url, { method: req.method, headers: req.headers, agent: false }, (answer) => {
-				one.status = answer.statusCode;
-				res.writeHead(answer.statusCode, answer.headers);
-				answer.on('data', (d) => { one.text += d.toString('utf8'); res.write(d); });
-				answer.on('end', () => res.end());
-				answer.on('error', () => res.destroy());
-			});
+			const out = http.request(
+				target + req.url,
+				{ method: req.method, headers: req.headers, agent: false },
+				(answer) => {
+					one.status = answer.statusCode;
+					res.writeHead(answer.statusCode, answer.headers);
+					answer.on('data', (d) => {
+						one.text += d.toString('utf8');
+						res.write(d);
+					});
+					answer.on('end', () => res.end());
+					answer.on('error', () => res.destroy());
+				},
+			);
 			out.on('error', () => res.destroy());
 			res.on('close', () => out.destroy());
 			out.end(body);
@@ -78,8 +127,15 @@ export async function startRecorder(target) {
 	});
 	await new Promise((r) => server.listen(0, '127.0.0.1', r));
 	return {
-		url: `http://127.0.0.1:${server.address().port}`, seen,
-		turns: () => seen.filter((s) => s.method === 'POST' && /\/v1\/messages(\?|$)/.test(s.path)),
-		async stop() { server.closeAllConnections(); await new Promise((r) => server.close(r)); },
+		url: `http://127.0.0.1:${server.address().port}`,
+		seen,
+		turns: () =>
+			seen.filter(
+				(s) => s.method === 'POST' && /\/v1\/messages(\?|$)/.test(s.path),
+			),
+		async stop() {
+			server.closeAllConnections();
+			await new Promise((r) => server.close(r));
+		},
 	};
 }

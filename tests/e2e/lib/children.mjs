@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process';
 
 const running = new Set();
-process.on('exit', () => { for (const c of running) c.kill('SIGKILL'); });
+process.on('exit', () => {
+	for (const c of running) c.kill('SIGKILL');
+});
 for (const s of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.once(s, () => process.exit(1));
 
 export function start(command, args, options) {

@@ -11,7 +11,8 @@ export function difference(want, got, path = '') {
 		return got === undefined || got === null || got === '' ? `${path} is absent` : null;
 	if (Array.isArray(want)) {
 		if (!Array.isArray(got)) return `${path} is ${short(got)}, expected an array`;
-		if (want.length !== got.length) return `${path} has ${got.length} items, expected ${want.length}: ${short(got)}`;
+		if (want.length !== got.length)
+			return `${path} has ${got.length} items, expected ${want.length}: ${short(got)}`;
 		for (const [i, w] of want.entries()) {
 			const d = difference(w, got[i], `${path}[${i}]`);
 			if (d) return d;
@@ -19,7 +20,8 @@ export function difference(want, got, path = '') {
 		return null;
 	}
 	if (want !== null && typeof want === 'object') {
-		if (got === null || typeof got !== 'object') return `${path} is ${short(got)}, expected an object`;
+		if (got === null || typeof got !== 'object')
+			return `${path} is ${short(got)}, expected an object`;
 		for (const k of Object.keys(want)) {
 			const d = difference(want[k], got[k], `${path}.${k}`);
 			if (d) return d;

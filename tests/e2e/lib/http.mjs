@@ -6,46 +6,103 @@ import http from 'node:http';
 import net from 'node:net';
 import { SLACK, deferred } from './time.mjs';
 
-const HEADERS = { 'content-type': 'application/json', 'anthropic-version': '2023-06-01', 'x-api-key': 'sk-test' };
+const HEADERS = {
+	'content-type': 'application/json',
+	'anthropic-version': '2023-06-01',
+	'x-api-key': 'sk-test',
+};
 
 /*
  * Opens a request.  head resolves to {status, headers}, done to {status,
  * headers, text, cut}; pieces fills with {at, text} as bytes come; hangUp()
  * leaves.  body: a string or Buffer is sent as it is.
  */
-export function open(url, { method = 'POST', body, headers = {}, timeout = 20000, agent = false, chunked = false, reading = true } = {}) {
-	const data = body === undefined ? null : typeof body === 'string' || Buffer.isBuffer(body) ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
-	const head = deferred(), done = deferred(), pieces = [];
+export function open(
+	url,
+	{
+		method = 'POST',
+		body,
+		headers = {},
+		timeout = 20000,
+		agent = false,
+		chunked = false,
+		reading = true,
+	} = {},
+) {
+	const data =
+		body === undefined
+			? null
+			: typeof body === 'string' || Buffer.isBuffer(body)
+				? Buffer.from(body)
+				: Buffer.from(JSON.stringify(body));
+	const head = deferred(),
+		done = deferred(),
+		pieces = [];
 	head.promise.catch(() => {});
 	done.promise.catch(() => {});
-	const all = { ...(data ? HEADERS : { 'x-api-key': 'sk-test' }), ...(data && !chunked ? { 'content-length': data.length } : {}), ...headers };
+	const all = {
+		...(data ? HEADERS : { 'x-api-key': 'sk-test' }),
+		...(data && !chunked ? { 'content-length': data.length } : {}),
+		...headers,
+	};
 	for (const k of Object.keys(all)) if (all[k] === undefined) delete all[k];
 	const req = http.request(url, { method, agent, headers: all });
-	const out = { head: head.promise, done: done.promise, pieces, req, response: null, hangUp: () => req.destroy() };
-	req.setTimeout(timeout * SLACK, () => req.destroy(new Error(`no bytes from the proxy for ${timeout * SLACK} ms`)));
+	const out = {
+		head: head.promise,
+		done: done.promise,
+		pieces,
+		req,
+		response: null,
+		hangUp: () => req.destroy(),
+	};
+	req.setTimeout(timeout * SLACK, () =>
+		req.destroy(new Error(`no bytes from the proxy for ${timeout * SLACK} ms`)),
+	);
 	req.on('response', (res) => {
 		out.response = res;
 		head.resolve({ status: res.statusCode, headers: res.headers });
 		const parts = [];
-		const end = (cut) => done.resolve({ status: res.statusCode, headers: res.headers, text: Buffer.concat(parts).toString('utf8'), cut });
-		if (reading) res.on('data', (d) => { parts.push(d); pieces.push({ at: Date.now(), text: d.toString('utf8') }); });
+		const end = (cut) =>
+			done.resolve({
+				status: res.statusCode,
+				headers: res.headers,
+				text: Buffer.concat(parts).toString('utf8'),
+				cut,
+			});
+		if (reading)
+			res.on('data', (d) => {
+				parts.push(d);
+				pieces.push({ at: Date.now(), text: d.toString('utf8') });
+			});
 		res.on('end', () => end(!res.complete));
 		res.on('error', () => end(true));
 	});
-	req.on('error', (err) => { head.reject(err); done.reject(err); });
+	req.on('error', (err) => {
+		head.reject(err);
+		done.reject(err);
+	});
 	if (data) {
-		if (chunked) for (let i = 0; i < data.length; i += 16384) req.write(data.subarray(i, i + 16384));
+		if (chunked)
+			for (let i = 0; i < data.length; i += 16384)
+				req.write(data.subarray(i, i + 16384));
 		else req.write(data);
 	}
 	req.end();
 	return out;
 }
 
-export const post = (base, body, { path = '/v1/messages', ...options } = {}) => open(base + path, { body, ...options }).done;
-export const get = (base, path, options = {}) => open(base + path, { method: 'GET', ...options }).done;
+export const post = (base, body, { path = '/v1/messages', ...options } = {}) =>
+	open(base + path, { body, ...options }).done;
+export const get = (base, path, options = {}) =>
+	open(base + path, { method: 'GET', ...options }).done;
 
 export function message(extra = {}) {
-	return { model: 'claude-test', max_tokens: 256, messages: [{ role: 'user', content: 'Hello' }], ...extra };
+	return {
+		model: 'claude-test',
+		max_tokens: 256,
+		messages: [{ role: 'user', content: 'Hello' }],
+		...extra,
+	};
 }
 
 // The error envelope, whole: type, error.type, error.message, request ids.
@@ -82,14 +139,37 @@ export function raw(port, bytes, { quiet = 400, timeout = 10000, halfClose = fal
 	return new Promise((resolve, reject) => {
 		const s = net.connect(port, '127.0.0.1');
 		const parts = [];
-		let closed = false, silence = null;
-		const end = () => { clearTimeout(limit); clearTimeout(silence); s.destroy(); resolve({ text: Buffer.concat(parts).toString('latin1'), closed }); };
+		let closed = false,
+			silence = null;
+		const end = () => {
+			clearTimeout(limit);
+			clearTimeout(silence);
+			s.destroy();
+			resolve({ text: Buffer.concat(parts).toString('latin1'), closed });
+		};
 		const limit = setTimeout(end, timeout * SLACK);
-		const wait = () => { clearTimeout(silence); silence = setTimeout(end, quiet * SLACK); };
-		s.on('connect', () => { s.write(bytes); if (halfClose) s.end(); });
-		s.on('data', (d) => { parts.push(d); wait(); });
-		s.on('error', (err) => { if (!parts.length && err.code === 'ECONNREFUSED') { clearTimeout(limit); reject(err); } });
-		s.on('close', () => { closed = true; end(); });
+		const wait = () => {
+			clearTimeout(silence);
+			silence = setTimeout(end, quiet * SLACK);
+		};
+		s.on('connect', () => {
+			s.write(bytes);
+			if (halfClose) s.end();
+		});
+		s.on('data', (d) => {
+			parts.push(d);
+			wait();
+		});
+		s.on('error', (err) => {
+			if (!parts.length && err.code === 'ECONNREFUSED') {
+				clearTimeout(limit);
+				reject(err);
+			}
+		});
+		s.on('close', () => {
+			closed = true;
+			end();
+		});
 	});
 }
 
@@ -105,9 +185,15 @@ export function answers(text, methods) {
 			const lines = text.slice(at, end).split('\r\n');
 			const status = Number(lines[0].split(' ')[1]);
 			const headers = {};
-			for (const l of lines.slice(1)) headers[l.slice(0, l.indexOf(':')).toLowerCase()] = l.slice(l.indexOf(':') + 1).trim();
+			for (const l of lines.slice(1))
+				headers[l.slice(0, l.indexOf(':')).toLowerCase()] = l
+					.slice(l.indexOf(':') + 1)
+					.trim();
 			at = end + 4;
-			if (status === 100) { out.push({ status, headers, text: '' }); continue; }
+			if (status === 100) {
+				out.push({ status, headers, text: '' });
+				continue;
+			}
 			let body = '';
 			if (method === 'HEAD' || status === 204 || status === 304) {
 				body = '';
@@ -134,9 +220,19 @@ export function answers(text, methods) {
 	return { out, rest: text.slice(at) };
 }
 
-export function rawRequest(method, path, { body = null, headers = {}, version = '1.1', host = 'localhost' } = {}) {
+export function rawRequest(
+	method,
+	path,
+	{ body = null, headers = {}, version = '1.1', host = 'localhost' } = {},
+) {
 	const lines = [`${method} ${path} HTTP/${version}`, ...(host ? [`Host: ${host}`] : [])];
-	for (const [k, v] of Object.entries(headers)) for (const one of [v].flat()) lines.push(`${k}: ${one}`);
-	if (body !== null && headers['Content-Length'] === undefined && headers['Transfer-Encoding'] === undefined) lines.push(`Content-Length: ${Buffer.byteLength(body)}`);
+	for (const [k, v] of Object.entries(headers))
+		for (const one of [v].flat()) lines.push(`${k}: ${one}`);
+	if (
+		body !== null &&
+		headers['Content-Length'] === undefined &&
+		headers['Transfer-Encoding'] === undefined
+	)
+		lines.push(`Content-Length: ${Buffer.byteLength(body)}`);
 	return lines.join('\r\n') + '\r\n\r\n' + (body ?? '');
 }

@@ -19,20 +19,38 @@ const LISTENING = /listening on (http:\/\/\S+:(\d+))/;
 const EXPECTED = [LISTENING, /\blevel=(debug|info|warn)\b/];
 
 function unexpected(log, allow) {
-	return log.split('\n').filter((line) => line.trim() !== '' &&
-		![...EXPECTED, ...allow].some((re) => re.test(line)));
+	return log
+		.split('\n')
+		.filter(
+			(line) =>
+				line.trim() !== '' &&
+				![...EXPECTED, ...allow].some((re) => re.test(line)),
+		);
 }
 
 // Where sanitizers write is stderr and the exit code; their options only come
 // from the caller's environment.
 function environment(home, upstreamUrl, env) {
 	const kept = {};
-	for (const k of ['PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS', 'LD_LIBRARY_PATH'])
+	for (const k of [
+		'PATH',
+		'ASAN_OPTIONS',
+		'UBSAN_OPTIONS',
+		'TSAN_OPTIONS',
+		'LSAN_OPTIONS',
+		'LD_LIBRARY_PATH',
+	])
 		if (process.env[k] !== undefined) kept[k] = process.env[k];
 	return {
-		...kept, HOME: home, HOST: '127.0.0.1', PORT: '0', STATE_DIR: '',
+		...kept,
+		HOME: home,
+		HOST: '127.0.0.1',
+		PORT: '0',
+		STATE_DIR: '',
 		...(upstreamUrl ? { UPSTREAM_BASE_URL: upstreamUrl } : {}),
-		UPSTREAM_API_KEY: 'sk-up', MAX_RETRIES: '0', ...env,
+		UPSTREAM_API_KEY: 'sk-up',
+		MAX_RETRIES: '0',
+		...env,
 	};
 }
 
@@ -41,19 +59,25 @@ function environment(home, upstreamUrl, env) {
  * one.  allow: regular expressions of log lines that this test provokes.
  */
 export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] } = {}) {
-	if (!existsSync(BINARY))
-		throw new Error(`${BINARY} is missing: run make, or set PROXY`);
+	if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: run make, or set PROXY`);
 	const home = mkdtempSync(join(tmpdir(), 'anthropic-proxy-test-'));
 	const all = environment(home, upstreamUrl, env);
 	for (const k of Object.keys(all)) if (all[k] === undefined) delete all[k];
 	const child = start(BINARY, args, { cwd: home, env: all });
-	let log = '', exit = null;
-	child.stdout.on('data', (d) => { log += d; });
-	child.stderr.on('data', (d) => { log += d; });
-	const ended = new Promise((r) => child.on('close', (code, signal) => {
-		exit = { code, signal };
-		r(exit);
-	}));
+	let log = '',
+		exit = null;
+	child.stdout.on('data', (d) => {
+		log += d;
+	});
+	child.stderr.on('data', (d) => {
+		log += d;
+	});
+	const ended = new Promise((r) =>
+		child.on('close', (code, signal) => {
+			exit = { code, signal };
+			r(exit);
+		}),
+	);
 
 	for (let i = 0; i < 400 && !exit && !LISTENING.test(log); i++) await sleep(20);
 	const m = log.match(LISTENING);
@@ -61,10 +85,15 @@ export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] 
 		child.kill('SIGKILL');
 		await ended;
 		rmSync(home, { recursive: true, force: true });
-		throw new Error(`the proxy did not start (exit ${exit.code ?? exit.signal}): ${log.slice(-2000)}`);
+		throw new Error(
+			`the proxy did not start (exit ${exit.code ?? exit.signal}): ${log.slice(-2000)}`,
+		);
 	}
 	return {
-		url: m[1], port: Number(m[2]), pid: child.pid, home,
+		url: m[1],
+		port: Number(m[2]),
+		pid: child.pid,
+		home,
 		log: () => log,
 		exited: () => exit,
 		signal: (name) => child.kill(name),
@@ -73,12 +102,22 @@ export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] 
 		async stop(wait = 15000) {
 			if (!exit) child.kill('SIGTERM');
 			let hung = false;
-			const limit = setTimeout(() => { hung = true; child.kill('SIGKILL'); }, wait * SLACK);
+			const limit = setTimeout(() => {
+				hung = true;
+				child.kill('SIGKILL');
+			}, wait * SLACK);
 			await ended;
 			clearTimeout(limit);
 			rmSync(home, { recursive: true, force: true });
-			assert.ok(!hung, `SIGTERM did not end the proxy in ${wait} ms; log: ${log.slice(-1500)}`);
-			assert.deepEqual(exit, { code: 0, signal: null }, `exit after SIGTERM; log: ${log.slice(-3000)}`);
+			assert.ok(
+				!hung,
+				`SIGTERM did not end the proxy in ${wait} ms; log: ${log.slice(-1500)}`,
+			);
+			assert.deepEqual(
+				exit,
+				{ code: 0, signal: null },
+				`exit after SIGTERM; log: ${log.slice(-3000)}`,
+			);
 			assert.deepEqual(unexpected(log, allow), [], 'unexpected lines on stderr');
 		},
 	};

@@ -18,6 +18,9 @@ export async function until(look, ms, what = 'condition') {
 // A promise with its handles outside.
 export function deferred() {
 	let resolve, reject;
-	const promise = new Promise((a, b) => { resolve = a; reject = b; });
+	const promise = new Promise((a, b) => {
+		resolve = a;
+		reject = b;
+	});
 	return { promise, resolve, reject };
 }

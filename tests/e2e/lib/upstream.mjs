@@ -15,15 +15,33 @@ export async function startUpstream(respond = (call, res) => sayOk(call, res)) {
 	const state = { respond };
 	const server = http.createServer({ maxHeaderSize: 262144 }, (req, res) => {
 		const parts = [];
-		const call = { method: req.method, url: req.url, headers: req.headers, rawHeaders: req.rawHeaders,
-			text: '', json: null, at: Date.now(), closed: false, closedAt: 0, finished: false };
-		res.on('close', () => { call.closed = true; call.closedAt = Date.now(); call.finished = res.writableFinished; });
+		const call = {
+			method: req.method,
+			url: req.url,
+			headers: req.headers,
+			rawHeaders: req.rawHeaders,
+			text: '',
+			json: null,
+			at: Date.now(),
+			closed: false,
+			closedAt: 0,
+			finished: false,
+		};
+		res.on('close', () => {
+			call.closed = true;
+			call.closedAt = Date.now();
+			call.finished = res.writableFinished;
+		});
 		req.on('data', (d) => parts.push(d));
 		req.on('error', () => {});
 		res.on('error', () => {});
 		req.on('end', () => {
 			call.text = Buffer.concat(parts).toString('utf8');
-			try { call.json = JSON.parse(call.text); } catch { /* stays null */ }
+			try {
+				call.json = JSON.parse(call.text);
+			} catch {
+				/* stays null */
+			}
 			calls.push(call);
 			Promise.resolve(state.respond(call, res)).catch((err) => {
 				call.failure = err;
@@ -36,11 +54,16 @@ export async function startUpstream(respond = (call, res) => sayOk(call, res)) {
 	await new Promise((r) => server.listen(0, '127.0.0.1', 4096, r));
 	const port = server.address().port;
 	return {
-		port, url: `http://127.0.0.1:${port}`, calls,
+		port,
+		url: `http://127.0.0.1:${port}`,
+		calls,
 		chats: () => calls.filter((c) => c.method === 'POST'),
 		last: () => calls.filter((c) => c.method === 'POST').at(-1),
 		// Another script from here on; forgets the calls so far.
-		script(next) { state.respond = next; calls.length = 0; },
+		script(next) {
+			state.respond = next;
+			calls.length = 0;
+		},
 		connections: () => new Promise((r) => server.getConnections((e, n) => r(n))),
 		async stop() {
 			server.closeAllConnections();
@@ -56,17 +79,24 @@ export async function startRawUpstream(talk) {
 		sockets.add(s);
 		s.on('error', () => {});
 		s.on('close', () => sockets.delete(s));
-		let head = '', spoken = false;
+		let head = '',
+			spoken = false;
 		s.on('data', (d) => {
 			head += d.toString('latin1');
-			if (!spoken && head.includes('\r\n\r\n')) { spoken = true; talk(s, head); }
+			if (!spoken && head.includes('\r\n\r\n')) {
+				spoken = true;
+				talk(s, head);
+			}
 		});
 	});
 	await new Promise((r) => server.listen(0, '127.0.0.1', r));
 	return {
 		url: `http://127.0.0.1:${server.address().port}`,
 		sockets,
-		async stop() { for (const s of sockets) s.destroy(); await new Promise((r) => server.close(r)); },
+		async stop() {
+			for (const s of sockets) s.destroy();
+			await new Promise((r) => server.close(r));
+		},
 	};
 }
 
@@ -84,18 +114,42 @@ export async function closedPort() {
 export const frame = (object) => `data: ${JSON.stringify(object)}\n\n`;
 
 export function chunk(delta, finish = null, extra = {}) {
-	return frame({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'upstream-model',
-		choices: [{ index: 0, delta, finish_reason: finish }], ...extra });
+	return frame({
+		id: 'chatcmpl-1',
+		object: 'chat.completion.chunk',
+		created: 1,
+		model: 'upstream-model',
+		choices: [{ index: 0, delta, finish_reason: finish }],
+		...extra,
+	});
 }
 
-export const usageChunk = (prompt = 7, completion = 1) => frame({ id: 'chatcmpl-1', object: 'chat.completion.chunk',
-	created: 1, model: 'upstream-model', choices: [],
-	usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } });
+export const usageChunk = (prompt = 7, completion = 1) =>
+	frame({
+		id: 'chatcmpl-1',
+		object: 'chat.completion.chunk',
+		created: 1,
+		model: 'upstream-model',
+		choices: [],
+		usage: {
+			prompt_tokens: prompt,
+			completion_tokens: completion,
+			total_tokens: prompt + completion,
+		},
+	});
 
 export const DONE = 'data: [DONE]\n\n';
 
 export function callDelta(index, id, name, args) {
-	return chunk({ tool_calls: [{ index, ...(id ? { id, type: 'function' } : {}), function: { ...(name ? { name } : {}), arguments: args } }] });
+	return chunk({
+		tool_calls: [
+			{
+				index,
+				...(id ? { id, type: 'function' } : {}),
+				function: { ...(name ? { name } : {}), arguments: args },
+			},
+		],
+	});
 }
 
 export function startEvents(res, headers = {}) {
@@ -105,36 +159,87 @@ export function startEvents(res, headers = {}) {
 }
 
 // The whole of a turn as stream text: {thinking, text, calls:[{id,name,input}]}.
-export function turnFrames({ thinking, text, calls = [], finish, prompt = 50, completion = 20, split = true }) {
+export function turnFrames({
+	thinking,
+	text,
+	calls = [],
+	finish,
+	prompt = 50,
+	completion = 20,
+	split = true,
+}) {
 	const out = [chunk({ role: 'assistant', content: '' })];
-	const pieces = (s) => split ? s.match(/[\s\S]{1,7}/g) ?? [] : [s];
+	const pieces = (s) => (split ? (s.match(/[\s\S]{1,7}/g) ?? []) : [s]);
 	for (const p of thinking ? pieces(thinking) : []) out.push(chunk({ reasoning_content: p }));
 	for (const p of text ? pieces(text) : []) out.push(chunk({ content: p }));
 	calls.forEach((c, i) => {
 		out.push(callDelta(i, c.id, c.name, ''));
-		for (const p of pieces(JSON.stringify(c.input))) out.push(callDelta(i, null, null, p));
+		for (const p of pieces(JSON.stringify(c.input)))
+			out.push(callDelta(i, null, null, p));
 	});
-	out.push(chunk({}, finish ?? (calls.length ? 'tool_calls' : 'stop')), usageChunk(prompt, completion), DONE);
+	out.push(
+		chunk({}, finish ?? (calls.length ? 'tool_calls' : 'stop')),
+		usageChunk(prompt, completion),
+		DONE,
+	);
 	return out;
 }
 
 export function turnMessage({ thinking, text, calls = [], finish, prompt = 50, completion = 20 }) {
-	return { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'upstream-model',
-		choices: [{ index: 0, finish_reason: finish ?? (calls.length ? 'tool_calls' : 'stop'),
-			message: { role: 'assistant', content: text ?? null, ...(thinking ? { reasoning_content: thinking } : {}),
-				...(calls.length ? { tool_calls: calls.map((c) => ({ id: c.id, type: 'function', function: { name: c.name, arguments: JSON.stringify(c.input) } })) } : {}) } }],
-		usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } };
+	return {
+		id: 'chatcmpl-1',
+		object: 'chat.completion',
+		created: 1,
+		model: 'upstream-model',
+		choices: [
+			{
+				index: 0,
+				finish_reason: finish ?? (calls.length ? 'tool_calls' : 'stop'),
+				message: {
+					role: 'assistant',
+					content: text ?? null,
+					...(thinking ? { reasoning_content: thinking } : {}),
+					...(calls.length
+						? {
+								tool_calls: calls.map((c) => ({
+									id: c.id,
+									type: 'function',
+									function: {
+										name: c.name,
+										arguments: JSON.stringify(
+											c.input,
+										),
+									},
+								})),
+							}
+						: {}),
+				},
+			},
+		],
+		usage: {
+			prompt_tokens: prompt,
+			completion_tokens: completion,
+			total_tokens: prompt + completion,
+		},
+	};
 }
 
 export function sayJson(res, object, status = 200, headers = {}) {
 	const text = typeof object === 'string' ? object : JSON.stringify(object);
-	res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
+	res.writeHead(status, {
+		'content-type': 'application/json',
+		'content-length': Buffer.byteLength(text),
+		...headers,
+	});
 	res.end(text);
 }
 
 // Answers a turn in the form that was asked for.
 export function sayTurn(call, res, turn) {
-	if (!call.json?.stream) { sayJson(res, turnMessage(turn)); return; }
+	if (!call.json?.stream) {
+		sayJson(res, turnMessage(turn));
+		return;
+	}
 	startEvents(res);
 	for (const f of turnFrames(turn)) res.write(f);
 	res.end();
@@ -143,7 +248,20 @@ export function sayTurn(call, res, turn) {
 export const sayOk = (call, res) => sayTurn(call, res, { text: 'ok', prompt: 7, completion: 1 });
 
 export function sayError(res, status, message, extra = {}, headers = {}) {
-	sayJson(res, { error: { message, type: 'invalid_request_error', param: null, code: null, ...extra } }, status, headers);
+	sayJson(
+		res,
+		{
+			error: {
+				message,
+				type: 'invalid_request_error',
+				param: null,
+				code: null,
+				...extra,
+			},
+		},
+		status,
+		headers,
+	);
 }
 
 // Bytes in small pieces, so that every read of the proxy sees another cut.

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The end of the program: SIGTERM lets requests finish, not for ever.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { assemble, readStream, textOf } from './lib/anthropic.mjs';
+import { between, seen, silentAfter, stream } from './lib/between.mjs';
+import { assertError, assertMessage, get, message, open, rawRequest } from './lib/http.mjs';
+import { SLACK, deferred, sleep, until } from './lib/time.mjs';
+import { DONE, chunk, sayOk, startEvents, usageChunk } from './lib/upstream.mjs';
+
+test('SIGTERM lets running requests finish and refuses new ones', async () => {
+	const release = deferred();
+	await between(
+		async (call, res) => {
+			if (call.json.model === 'plain') {
+				await release.promise;
+				return sayOk(call, res);
+			}
+			startEvents(res);
+			res.write(chunk({ content: 'first ' }));
+			await release.promise;
+			res.end(
+				chunk({ content: 'last' }) +
+					chunk({}, 'stop') +
+					usageChunk() +
+					DONE,
+			);
+		},
+		{},
+		async (proxy) => {
+			const o = open(proxy.url + '/v1/messages', { body: stream() });
+			const plain = open(proxy.url + '/v1/messages', {
+				body: message({ model: 'plain' }),
+			});
+			await until(() => seen(o).includes('first'), 2000, 'the stream runs');
+			proxy.signal('SIGTERM');
+			await until(
+				() =>
+					get(proxy.url, '/health').then(
+						() => false,
+						(e) => e.code === 'ECONNREFUSED',
+					),
+				2000,
+				'the listener is closed',
+			);
+			assert.equal(proxy.exited(), null, 'it left before its requests ended');
+			release.resolve();
+			assert.equal(textOf(readStream(await o.done)), 'first last');
+			assertMessage(await plain.done);
+			const from = Date.now();
+			await proxy.ended;
+			assert.ok(
+				Date.now() - from < 3000 * SLACK,
+				`exit took ${Date.now() - from} ms after the last answer`,
+			);
+		},
+	);
+});
+
+test('DRAIN_TIMEOUT ends what still runs with an error event', async () => {
+	await between(
+		(call, res) => {
+			if (call.json.stream) silentAfter('half')(call, res);
+		},
+		{ DRAIN_TIMEOUT: '1' },
+		async (proxy, upstream) => {
+			const o = open(proxy.url + '/v1/messages', { body: stream() });
+			const plain = open(proxy.url + '/v1/messages', { body: message() });
+			await until(
+				() => seen(o).includes('half') && upstream.chats().length === 2,
+				2000,
+				'the requests run',
+			);
+			const from = Date.now();
+			proxy.signal('SIGTERM');
+			const a = assemble((await o.done).text);
+			assert.deepEqual(a.bad, []);
+			assert.equal(textOf(a), 'half');
+			assert.ok(a.error, 'no error event');
+			const r = await plain.done;
+			assert.ok(r.status >= 500, `${r.status}`);
+			assertError(r, r.status, JSON.parse(r.text).error.type);
+			assert.equal((await proxy.ended).code, 0);
+			assert.ok(Date.now() - from < 4000 * SLACK, `${Date.now() - from} ms`);
+		},
+	);
+});
+
+test('a second SIGTERM ends at once', async () => {
+	await between(silentAfter('half'), {}, async (proxy) => {
+		const o = open(proxy.url + '/v1/messages', { body: stream() });
+		await until(() => seen(o).includes('half'), 2000, 'the stream runs');
+		proxy.signal('SIGTERM');
+		await sleep(200);
+		assert.equal(proxy.exited(), null);
+		proxy.signal('SIGTERM');
+		const from = Date.now();
+		assert.equal((await proxy.ended).code, 0);
+		assert.ok(Date.now() - from < 2000 * SLACK);
+		await o.done.catch(() => {});
+	});
+});
+
+test('idle kept connections do not hold the end up', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		const socks = [];
+		for (let i = 0; i < 5; i++) {
+			const s = net.connect(proxy.port, '127.0.0.1');
+			s.on('error', () => {});
+			s.write(rawRequest('GET', '/health'));
+			await new Promise((r) => s.once('data', r));
+			socks.push(s);
+		}
+		const silent = net.connect(proxy.port, '127.0.0.1');
+		silent.on('error', () => {});
+		await new Promise((r) => silent.once('connect', r));
+		const from = Date.now();
+		proxy.signal('SIGTERM');
+		await proxy.ended;
+		assert.ok(Date.now() - from < 2000 * SLACK, `${Date.now() - from} ms`);
+		for (const s of [...socks, silent]) s.destroy();
+	});
+});
+
+test('SIGINT ends like SIGTERM', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		proxy.signal('SIGINT');
+		assert.deepEqual(await proxy.ended, { code: 0, signal: null });
+	});
+});
