@@ -108,6 +108,9 @@ refuse_value(const struct variable *v, const struct found *found,
 		return complain(error, 2, "%s: the value is refused: %s (%s)",
 		    found->name, allowed, found->where);
 	shorten(found->text, shown);
+	if (found->level == SOURCE_FLAG)
+		return complain(error, 2, "%s: \"%s\" is refused: %s",
+		    found->name, shown, allowed);
 	return complain(error, 2, "%s: \"%s\" is refused: %s (%s)", found->name,
 	    shown, allowed, found->where);
 }
@@ -457,7 +460,8 @@ config_is_set(const struct config *config, const char *name)
 {
 	size_t i = index_of(name);
 
-	return i < n_variables && config->origins[i].where != NULL;
+	return i < n_variables && config->origins[i].raw != NULL &&
+	       config->origins[i].raw[0] != '\0';
 }
 
 void

@@ -60,7 +60,8 @@ void config_print(const struct config *config, struct buf *out);
  * there, where the file has it.  Before any thread. */
 void config_export(const struct config *config);
 
-/* Whether a setting was given by flag, environment or file. */
+/* Whether a setting (no secret) was given by flag, environment or file, and
+ * not as an empty text. */
 bool config_is_set(const struct config *config, const char *name);
 
 void config_clear(struct config *config);
