@@ -162,8 +162,7 @@ headers_set(const struct variable *v, const char *text, struct settings *s,
 		return 0;
 	if (parse_object(&doc, text, err, cap) == -1)
 		goto out;
-	cJSON_ArrayForEach(item, doc.root)
-	{
+	cJSON_ArrayForEach(item, doc.root) {
 		if (!is_header_name(item->string) || is_framing(item->string)) {
 			snprintf(err, cap,
 			    "\"%.60s\" is no header that may be set",
@@ -199,8 +198,7 @@ headers_show(const struct variable *v, const struct settings *s,
 		return;
 	buf_add_char(out, '{');
 	if (parse_object(&doc, s->upstream_headers, none, sizeof(none)) == 0) {
-		cJSON_ArrayForEach(item, doc.root)
-		{
+		cJSON_ArrayForEach(item, doc.root) {
 			secret_fingerprint(item->valuestring, print);
 			buf_add_str(out, comma);
 			json_put_string(out, item->string);
