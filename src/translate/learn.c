@@ -266,6 +266,26 @@ read_efforts(const char *text, char *words, size_t cap)
 	}
 }
 
+/* Whether a text is about another effort than this one. */
+static bool
+quotes_other_effort(const char *text, const char *asked)
+{
+	static const char *const all[] = { "'none'", "'minimal'", "'low'",
+		"'medium'", "'high'", "'xhigh'", "'max'" };
+	bool other = false;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		bool is_asked = effort_rank(asked) == (int)i;
+
+		if (!phrase_find(all[i], text, NULL))
+			continue;
+		if (is_asked)
+			return false;
+		other = true;
+	}
+	return other;
+}
+
 static bool
 learn_effort(struct refusal *r)
 {
@@ -275,8 +295,8 @@ learn_effort(struct refusal *r)
 		"tools*reasoning_effort*not supported", NULL
 	};
 	static const char *const about[] = { "reasoning_effort",
-		"reasoning.effort", "reasoning effort", "reasoning value",
-		"think value", "'effort'", NULL };
+		"reasoning.effort", "reasoningeffort", "reasoning effort",
+		"reasoning value", "think value", "'effort'", NULL };
 	const cJSON *effort = body_effort(r->sent);
 	char asked[32] = "", words[64];
 	const char *key = json_get(r->sent, "reasoning_effort") != NULL
@@ -304,6 +324,8 @@ learn_effort(struct refusal *r)
 		return false;
 	if (words[0] != '\0' && strcmp(words, "none") != 0)
 		return refusal_teach(r, LESSON_EFFORT_WORDS, words, 0);
+	if (words[0] == '\0' && quotes_other_effort(r->failure.text, asked))
+		return false;
 	if (effort_rank(asked) > effort_rank("high") &&
 	    phrase_find(asked, r->failure.text, NULL))
 		return refusal_teach(

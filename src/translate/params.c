@@ -76,6 +76,7 @@ learn_max_tokens(struct refusal *r)
 		return refusal_teach(
 		    r, LESSON_USE_MAX_COMPLETION_TOKENS, "", 0);
 	if (new_item != NULL &&
+	    !refusal_says(r, "use 'max_completion_tokens'") &&
 	    (refusal_says(r, "use 'max_tokens'") ||
 		(is_refused && (refusal_names(r, "max_completion_tokens") ||
 				   refusal_says(r, "max_completion_tokens")))))
@@ -354,9 +355,10 @@ learn_mentioned(struct refusal *r)
 		return refusal_teach(r, LESSON_DROP, "stream_options", 0);
 	if (!phrase_any(refused, text))
 		return false;
-	if (mentions(text, "temperature") && mentions(text, "top_p") &&
-	    is_droppable(r, "top_p") && is_droppable(r, "temperature"))
-		return refusal_teach(r, LESSON_DROP, "top_p", 0);
+	if (mentions(text, "temperature") && mentions(text, "top_p"))
+		return is_droppable(r, "top_p") &&
+		       is_droppable(r, "temperature") &&
+		       refusal_teach(r, LESSON_DROP, "top_p", 0);
 	cJSON_ArrayForEach(member, r->sent) {
 		if (member->string == NULL || strlen(member->string) >= 32)
 			continue;
