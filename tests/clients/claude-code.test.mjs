@@ -159,8 +159,12 @@ function repeats(turns) {
 	return turns.filter((t, i) => turns.slice(0, i).some((u) => key(u) === key(t)));
 }
 
-function show({ code, stdout, stderr }) {
-	return `exit ${code}\nstdout: ${stdout.slice(-1500)}\nstderr: ${stderr.slice(-1500)}`;
+// All that helps to see why a run went wrong.
+function show({ code, stdout, stderr }, recorder) {
+	const turns = (recorder?.turns() ?? []).map(
+		(t) => `stream ${t.json?.stream}, status ${t.status}: ${t.text.slice(-300)}`,
+	);
+	return [`exit ${code}`, stdout.slice(-1500), stderr.slice(-1500), ...turns].join('\n');
 }
 
 test(
@@ -186,7 +190,7 @@ test(
 					'four streamed turns, none repeated',
 				);
 				assert.deepEqual(repeats(turns), [], 'a turn was asked twice');
-			for (const t of turns) assert.deepEqual(assemble(t.text).bad, []);
+				for (const t of turns) assert.deepEqual(assemble(t.text).bad, []);
 				assert.equal(upstream.chats().length, 4);
 				for (const c of upstream.chats()) assert.equal(c.json.stream, true);
 				assertHistory(upstream.last().json);
@@ -230,18 +234,7 @@ test('the same task through the non-streaming fallback', options, async () => {
 				'Create hello.txt, count its lines, read both files',
 				'--dangerously-skip-permissions',
 			]);
-			assert.equal(
-				r.code,
-				0,
-				show(r) +
-					recorder
-						.turns()
-						.map(
-							(t) =>
-								`\n${t.json.stream} ${t.status} ${t.text.slice(-300)}`,
-						)
-						.join(''),
-			);
+			assert.equal(r.code, 0, show(r, recorder));
 			assert.equal(r.stdout.trim(), ANSWER);
 			assertDisk(place);
 			const plain = recorder.turns().filter((t) => !t.json.stream);
@@ -287,15 +280,7 @@ test('an overflow in a later turn makes it compact and go on', options, async ()
 			const first = await run(['-p', 'first words']);
 			assert.equal(first.stdout.trim(), 'one', show(first));
 			const second = await run(['-p', '--continue', 'second words']);
-			assert.equal(
-				second.code,
-				0,
-				show(second) +
-					recorder
-						.turns()
-						.map((t) => `\n${t.status} ${t.text.slice(0, 300)}`)
-						.join(''),
-			);
+			assert.equal(second.code, 0, show(second, recorder));
 			assert.equal(second.stdout.trim(), 'two, after compaction');
 			assert.equal(overflows, 1);
 			assert.equal(summaries, 1);

@@ -3,6 +3,7 @@
 // machine, and a hop that writes down what a client asks the proxy.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { start } from '../../e2e/lib/children.mjs';
@@ -11,11 +12,19 @@ const CACHE = join(
 	process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
 	'anthropic-proxy-tests',
 );
-export const CLIENTS = process.env.CLIENTS ?? join(CACHE, 'code-2.1.330-sdk-1.12.0-0.137.0');
+export const CLIENTS =
+	process.env.CLIENTS ?? join(CACHE, 'code-2.1.330-sdk-1.12.0-0.137.0-ai-4.0.105');
 const MODULES = join(CLIENTS, 'node_modules');
 
 const missing = `${CLIENTS} is missing: tests/clients/run installs it`;
 export const skipSdk = existsSync(join(MODULES, 'sdk-new')) ? false : missing;
+
+export const skipAiSdk = existsSync(join(MODULES, '@ai-sdk/anthropic')) ? false : missing;
+export async function loadAiSdk() {
+	const require = createRequire(join(MODULES, 'x.js'));
+	const { createAnthropic } = await import(require.resolve('@ai-sdk/anthropic'));
+	return createAnthropic;
+}
 
 // The program itself comes as an optional package for each platform.
 const platform = `claude-code-${process.platform}-${process.arch}`;
