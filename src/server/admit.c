@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* The door: judges a request by its head.  Knows no HTTP library. */
+#include "server/admit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/exchange.h"
+#include "server/exchange_mhd.h"
+#include "server/secret.h"
+#include "server/settings.h"
+#include "wire/fault.h"
+
+/* What the head says of the body, gathered header by header. */
+struct framing {
+	unsigned lengths, codings; /* how often each header came */
+	const char *length, *coding;
+	const char *odd;           /* a name that only begins like one */
+	const char *content_coding;
+	const char *expect;
+};
+
+static bool
+begins(const char *name, const char *prefix)
+{
+	return strncasecmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static void
+see_header(void *cookie, const char *name, const char *value)
+{
+	struct framing *f = cookie;
+
+	if (strcasecmp(name, "content-length") == 0) {
+		f->lengths++;
+		f->length = value;
+	} else if (strcasecmp(name, "transfer-encoding") == 0) {
+		f->codings++;
+		f->coding = value;
+	} else if (begins(name, "content-length") ||
+	    begins(name, "transfer-encoding")) {
+		/* a folded or spaced header arrives under such a name */
+		f->odd = name;
+	} else if (strcasecmp(name, "content-encoding") == 0) {
+		f->content_coding = value;
+	} else if (strcasecmp(name, "expect") == 0) {
+		f->expect = value;
+	}
+}
+
+static int
+read_length(const char *text, size_t *len, struct fault *why)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || text[0] < '0' ||
+	    text[0] > '9')
+		return fault_set(why, FAULT_BAD_REQUEST,
+		    "Content-Length is not a number.");
+	*len = (size_t)n;
+	return 0;
+}
+
+static int
+check_framing(struct exchange *x, struct admission *a, struct fault *why)
+{
+	struct framing f = { 0 };
+
+	exchange_each_header(x, see_header, &f);
+	if (f.odd != NULL || f.lengths > 1 || f.codings > 1 ||
+	    (f.lengths > 0 && f.codings > 0))
+		return fault_set(why, FAULT_BAD_REQUEST,
+		    "The request's framing is ambiguous: send exactly one of "
+		    "Content-Length and Transfer-Encoding, once.");
+	if (f.coding != NULL && strcasecmp(f.coding, "chunked") != 0)
+		return fault_set(why, FAULT_BAD_REQUEST,
+		    "Transfer-Encoding may only be chunked.");
+	if (f.length != NULL && read_length(f.length, &a->body_bytes, why) == -1)
+		return -1;
+	a->has_body = a->body_bytes > 0 || f.coding != NULL;
+	a->expects_continue =
+	    f.expect != NULL && strcasecmp(f.expect, "100-continue") == 0;
+	if (f.content_coding != NULL && *f.content_coding != '\0' &&
+	    strcasecmp(f.content_coding, "identity") != 0) {
+		fault_set(why, FAULT_BAD_REQUEST,
+		    "Request bodies must not be encoded: leave out "
+		    "Content-Encoding.");
+		memcpy(why->error_code, "request_body_encoding_unsupported",
+		    sizeof("request_body_encoding_unsupported"));
+		return -1;
+	}
+	return 0;
+}
+
+static bool
+is_open_path(const char *path)
+{
+	return strcmp(path, "/") == 0 || strcmp(path, "/health") == 0 ||
+	    strcmp(path, "/ready") == 0;
+}
+
+static int
+check_key(struct exchange *x, struct fault *why)
+{
+	const struct settings *s = exchange_settings(x);
+	const char *key = exchange_header(x, "x-api-key");
+	const char *bearer = exchange_header(x, "authorization");
+	bool admitted = false;
+
+	if (s->n_proxy_keys == 0 || is_open_path(exchange_path(x)))
+		return 0;
+	if (key != NULL)
+		admitted |= secret_admits(s->proxy_keys, s->n_proxy_keys, key);
+	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0)
+		admitted |=
+		    secret_admits(s->proxy_keys, s->n_proxy_keys, bearer + 7);
+	if (admitted)
+		return 0;
+	fault_set(why, FAULT_AUTHENTICATION,
+	    "This proxy asks for its own key: send it as x-api-key or "
+	    "Authorization: Bearer.");
+	why->should_retry = FAULT_RETRY_NO;
+	return -1;
+}
+
+int
+admit(struct exchange *x, bool draining, struct admission *a,
+    struct fault *why)
+{
+	size_t max = exchange_settings(x)->max_body_bytes;
+
+	*a = (struct admission){ 0 };
+	if (check_framing(x, a, why) == -1 || check_key(x, why) == -1)
+		return -1;
+	if (draining && !is_open_path(exchange_path(x)))
+		return fault_set(why, FAULT_OVERLOADED,
+		    "The proxy is shutting down: try again.");
+	if (a->body_bytes > max)
+		return fault_set(why, FAULT_TOO_LARGE,
+		    "Request exceeds the maximum size: %zu bytes > %zu "
+		    "(MAX_BODY_BYTES).",
+		    a->body_bytes, max);
+	return 0;
+}
+
+int
+admit_refuse_overload(struct fault *why)
+{
+	return fault_set(why, FAULT_OVERLOADED,
+	    "Too many connections (MAX_CONNECTIONS): try again.");
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tries of one request.  Knows when to try again; does not know pipes,
+ * HTTP exchanges or the wire forms.
+ */
+#include "server/attempts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/cancel.h"
+#include "server/lessons.h"
+#include "server/log.h"
+#include "server/scales.h"
+#include "server/secret.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "translate/errors.h"
+#include "translate/learn.h"
+#include "translate/tokens.h"
+#include "wire/json.h"
+
+/* Of an answer that is no success: enough for any error body. */
+#define MAX_REFUSAL_BYTES (1024 * 1024)
+/* Different lessons one request may teach before it is given up. */
+#define MAX_LESSONS 6
+/* How long to wait for usage and [DONE] once the answer is finished. */
+#define END_WAIT_MS 5000
+#define BACKOFF_MS 500
+#define MAX_BACKOFF_MS 8000
+/* A longer retry-after is the client's business. */
+#define MAX_RETRY_AFTER_MS 10000
+#define WAIT_STEP_MS 50
+
+static bool
+is_success(int status)
+{
+	return status >= 200 && status < 300;
+}
+
+static struct error_context
+error_context(const struct attempts *a)
+{
+	return (struct error_context){
+		.client_model = a->request->model,
+		.host = a->settings->upstream.host,
+		.own_key = a->settings->upstream_key != NULL,
+		.now_unix = (long long)time(NULL),
+	};
+}
+
+/* -- making the request --------------------------------------------------- */
+
+/* Translates with the profile as it now is. */
+static int
+translate(struct attempts *a)
+{
+	struct token_parts parts;
+
+	translation_clear(&a->translation);
+	a->context.profile = &a->profile;
+	if (request_translate(
+		a->request, &a->context, &a->translation, &a->fault) == -1)
+		return -1;
+	tokens_weigh(a->translation.body, &parts);
+	a->estimate = tokens_estimate(&parts);
+	a->translation.terms.input_tokens =
+	    scales_estimate(a->server->scales, a->context.model, a->estimate);
+	return 0;
+}
+
+int
+attempts_prepare(struct attempts *a)
+{
+	const struct upstream_target *up = &a->settings->upstream;
+
+	buf_init(&a->events, a->settings->max_reply_bytes);
+	buf_init(&a->refusal, MAX_REFUSAL_BYTES);
+	dialect_resolve(
+	    &a->settings->profile, up->host, a->context.model, &a->profile);
+	lessons_apply(
+	    a->server->lessons, up->base, a->context.model, &a->profile);
+	return translate(a);
+}
+
+/* A fresh machine for a fresh try. */
+static int
+renew_stream(struct attempts *a)
+{
+	stream_free(a->stream);
+	a->stream = stream_new(&a->translation.terms, &a->env);
+	if (a->stream == NULL)
+		return fault_no_memory(&a->fault);
+	return 0;
+}
+
+/* -- while the answer comes ----------------------------------------------- */
+
+static int
+deliver(struct attempts *a)
+{
+	if (a->events.failed)
+		return fault_no_memory(&a->fault);
+	if (a->events.len == 0)
+		return 0;
+	a->delivered = true;
+	a->delivered_ms = server_now_ms();
+	if (a->deliver(a->cookie, &a->events) == 0)
+		return 0;
+	a->client_gone = true;
+	return -1;
+}
+
+static int
+on_head(void *cookie, const struct upstream_head *head)
+{
+	struct attempts *a = cookie;
+
+	a->head = *head;
+	a->has_head = true;
+	return 0;
+}
+
+static int
+on_body(void *cookie, const char *bytes, size_t len)
+{
+	struct attempts *a = cookie;
+	enum stream_state state;
+
+	if (!is_success(a->head.status)) {
+		buf_add(&a->refusal, bytes, len);
+		return a->refusal.failed ? -1 : 0;
+	}
+	state = stream_push(a->stream, bytes, len, &a->events);
+	if (deliver(a) == -1)
+		return -1;
+	return state == STREAM_OPEN ? 0 : -1;
+}
+
+static int
+on_tick(void *cookie, long silent_ms)
+{
+	struct attempts *a = cookie;
+	long long quiet = server_now_ms() - a->delivered_ms;
+
+	if (a->has_head && stream_awaits_end(a->stream) &&
+	    silent_ms >= END_WAIT_MS)
+		return -1;
+	if (a->deliver == NULL || quiet < a->settings->ping_interval_ms ||
+	    (a->has_head && !is_success(a->head.status)))
+		return 0;
+	stream_ping(a->stream, &a->events);
+	return deliver(a);
+}
+
+/* -- after the answer ----------------------------------------------------- */
+
+static void
+fault_of_refusal(struct attempts *a, struct fault *why)
+{
+	struct error_context ctx = error_context(a);
+	struct error_headers headers = {
+		.retry_after = a->head.retry_after,
+		.retry_after_ms = a->head.retry_after_ms,
+		.should_retry = a->head.should_retry,
+	};
+
+	error_from_answer(a->head.status, &headers, buf_str(&a->refusal),
+	    a->refusal.len, &ctx, why);
+}
+
+static void
+fault_of_break(struct attempts *a, struct fault *why)
+{
+	struct error_context ctx = error_context(a);
+
+	if (a->result.end == UPSTREAM_CANCELLED)
+		fault_set(why, FAULT_OVERLOADED,
+		    "The proxy is shutting down: try again.");
+	else
+		error_from_cause(a->result.cause, a->result.detail, &ctx, why);
+}
+
+/* Takes the machine's own verdict, if it has one. */
+static void
+take_verdict(struct attempts *a)
+{
+	const struct fault *found = stream_fault(a->stream);
+
+	if (found->kind != FAULT_NONE && a->fault.kind == FAULT_NONE)
+		a->fault = *found;
+}
+
+/* What became of the try: sets a->fault, or leaves it NONE when complete. */
+static void
+settle(struct attempts *a)
+{
+	struct fault broke = { 0 };
+
+	if (a->result.end == UPSTREAM_CANCELLED &&
+	    cancel_reason(a->cancel) != CANCEL_DRAIN)
+		a->client_gone = true;
+	if (a->client_gone || a->fault.kind != FAULT_NONE)
+		return;
+	if (a->has_head && !is_success(a->head.status) &&
+	    a->result.end != UPSTREAM_CANCELLED) {
+		fault_of_refusal(a, &a->fault);
+		if (a->delivered) /* a ping went out before */
+			stream_abort(a->stream, &a->fault, &a->events);
+		return;
+	}
+	if (a->result.end == UPSTREAM_COMPLETE ||
+	    (a->result.end == UPSTREAM_STOPPED &&
+		stream_awaits_end(a->stream))) {
+		stream_finish(a->stream, &a->events);
+	} else if (a->result.end != UPSTREAM_STOPPED) {
+		fault_of_break(a, &broke);
+		stream_abort(a->stream, &broke, &a->events);
+	}
+	take_verdict(a);
+}
+
+/* -- trying again --------------------------------------------------------- */
+
+static bool
+is_retryable(const struct attempts *a)
+{
+	switch (a->fault.kind) {
+	case FAULT_CONFLICT:
+	case FAULT_RATE_LIMIT:
+	case FAULT_INTERNAL:
+	case FAULT_OVERLOADED:
+		break;
+	case FAULT_BAD_GATEWAY:
+		/* not where the upstream's own words cannot be read */
+		break;
+	case FAULT_TIMEOUT:
+		if (a->head.status != 408)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	return a->fault.should_retry != FAULT_RETRY_NO &&
+	    a->fault.retry_after_ms <= MAX_RETRY_AFTER_MS &&
+	    a->result.end != UPSTREAM_CANCELLED;
+}
+
+static long
+backoff_ms(const struct attempts *a, unsigned retry)
+{
+	long wait = BACKOFF_MS;
+	char dice[2];
+
+	if (a->fault.retry_after_ms > 0)
+		return a->fault.retry_after_ms;
+	while (retry-- > 0 && wait < MAX_BACKOFF_MS)
+		wait *= 2;
+	if (wait > MAX_BACKOFF_MS)
+		wait = MAX_BACKOFF_MS;
+	secret_random_text(dice, sizeof(dice));
+	return wait - wait * (dice[0] % 64) / 256; /* up to a quarter less */
+}
+
+/* Waits; false where the client left or its stream may not wait so long. */
+static bool
+wait_to_retry(struct attempts *a, long wait_ms)
+{
+	long long end = server_now_ms() + wait_ms;
+	struct timespec step = { 0, WAIT_STEP_MS * 1000000L };
+
+	if (a->deliver != NULL &&
+	    end - a->began_ms > a->settings->ping_interval_ms)
+		return false;
+	while (server_now_ms() < end) {
+		if (cancel_reason(a->cancel) != CANCEL_NONE)
+			return false;
+		nanosleep(&step, NULL);
+	}
+	return true;
+}
+
+/* A refusal that teaches: mends the request.  True: try again at once. */
+static bool
+learn(struct attempts *a)
+{
+	const struct upstream_target *up = &a->settings->upstream;
+	struct lesson lesson;
+	char words[128];
+
+	if (!a->has_head || is_success(a->head.status) ||
+	    a->lessons >= MAX_LESSONS ||
+	    !learn_from_refusal(a->head.status, buf_str(&a->refusal),
+		a->refusal.len, a->translation.body, &lesson))
+		return false;
+	a->lessons++;
+	learn_print(&lesson, words, sizeof(words));
+	if (lessons_add(a->server->lessons, up->base, a->context.model, &lesson,
+		(long long)time(NULL)))
+		log_say(LOG_INFO, "learned of %s model %s: %s", up->host,
+		    a->context.model, words);
+	learn_apply(&lesson, &a->profile);
+	fault_clear(&a->fault);
+	if (learn_mend(&lesson, a->translation.body))
+		return true;
+	return translate(a) == 0;
+}
+
+/* -- one try -------------------------------------------------------------- */
+
+static const char *
+accept_key(const struct attempts *a)
+{
+	return a->settings->upstream_key != NULL ? NULL : a->client_key;
+}
+
+static void
+call_upstream(struct attempts *a, const char *url, const struct buf *body)
+{
+	struct upstream_call call = {
+		.settings = a->settings,
+		.method = "POST",
+		.url = url,
+		.body = body->data,
+		.body_len = body->len,
+		.client_key = accept_key(a),
+		.want_events = a->translation.upstream_stream,
+		.cancel = a->cancel,
+		.max_reply_bytes = a->settings->max_reply_bytes,
+		.on_head = on_head,
+		.on_body = on_body,
+		.on_tick = on_tick,
+		.cookie = a,
+	};
+
+	a->has_head = false;
+	memset(&a->head, 0, sizeof(a->head));
+	buf_reset(&a->refusal);
+	a->tries++;
+	upstream_perform(a->server->upstream, &call, &a->result);
+}
+
+/* A 404 or 405 that is no JSON error: the path may be the wrong one. */
+static bool
+is_wrong_path(const struct attempts *a)
+{
+	struct json_limits limits = { 64, 10000 };
+
+	return a->has_head && (a->head.status == 404 || a->head.status == 405) &&
+	    a->settings->upstream.other_url != NULL &&
+	    json_check(buf_str(&a->refusal), a->refusal.len, '{', &limits) == -1;
+}
+
+static void
+try_once(struct attempts *a)
+{
+	const struct upstream_target *up = &a->settings->upstream;
+	bool other = lessons_prefers_other_url(a->server->lessons, up->base);
+	struct buf body;
+
+	buf_init(&body, SIZE_MAX / 2);
+	if (renew_stream(a) == -1)
+		return;
+	if (json_print(a->translation.body, &body) == -1) {
+		fault_no_memory(&a->fault);
+	} else {
+		call_upstream(a, other && up->other_url != NULL ? up->other_url
+								: up->url,
+		    &body);
+		if (!other && is_wrong_path(a)) {
+			call_upstream(a, up->other_url, &body);
+			if (a->has_head && is_success(a->head.status))
+				lessons_set_other_url(
+				    a->server->lessons, up->base);
+		}
+		settle(a);
+	}
+	buf_clear(&body);
+}
+
+/* Tells the scales what the upstream counted. */
+static void
+calibrate(struct attempts *a)
+{
+	const struct stream_usage *usage = stream_usage(a->stream);
+
+	if (usage->reported && usage->prompt_tokens > 0)
+		scales_learn(a->server->scales, a->context.model,
+		    a->estimate, usage->prompt_tokens);
+}
+
+void
+attempts_run(struct attempts *a)
+{
+	unsigned retries = 0;
+
+	a->delivered_ms = a->began_ms;
+	for (;;) {
+		try_once(a);
+		if (a->client_gone || a->fault.kind == FAULT_NONE ||
+		    a->delivered)
+			break;
+		if (learn(a))
+			continue;
+		if (retries >= (unsigned)a->settings->max_retries ||
+		    !is_retryable(a) ||
+		    !wait_to_retry(a, backoff_ms(a, retries)))
+			break;
+		retries++;
+		fault_clear(&a->fault);
+	}
+	if (a->deliver != NULL && !a->client_gone &&
+	    (a->delivered || a->fault.kind == FAULT_NONE))
+		deliver(a);
+	if (a->fault.kind == FAULT_NONE && a->stream != NULL)
+		calibrate(a);
+	if (cancel_reason(a->cancel) == CANCEL_CLIENT_GONE)
+		a->client_gone = true;
+}
+
+void
+attempts_answer_locally(struct attempts *a, const char *completion)
+{
+	a->delivered_ms = a->began_ms;
+	if (renew_stream(a) == -1)
+		return;
+	if (stream_push(a->stream, completion, strlen(completion), &a->events) ==
+	    STREAM_OPEN)
+		stream_finish(a->stream, &a->events);
+	take_verdict(a);
+	if (a->deliver != NULL)
+		deliver(a);
+}
+
+void
+attempts_clear(struct attempts *a)
+{
+	stream_free(a->stream);
+	a->stream = NULL;
+	translation_clear(&a->translation);
+	buf_clear(&a->events);
+	buf_clear(&a->refusal);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ATTEMPTS_H
+#define ATTEMPTS_H
+
+/*
+ * All tries of one request at the upstream: the call itself, the other form
+ * of the URL, what a refusal teaches, retries with back-off.  A try is only
+ * repeated while nothing has been delivered to the client.
+ */
+
+#include <stdbool.h>
+#include "server/upstream.h"
+#include "translate/dialect.h"
+#include "translate/request.h"
+#include "translate/stream.h"
+#include "wire/buf.h"
+#include "wire/fault.h"
+
+struct cancel;
+struct server;
+struct settings;
+
+struct attempts {
+	/* given */
+	struct server *server;
+	const struct settings *settings;
+	const struct message_request *request;
+	struct request_context context; /* profile and extra body are set here */
+	struct profile profile;
+	const char *client_key;         /* or NULL */
+	struct cancel *cancel;
+	struct stream_env env;
+	long long began_ms;             /* when the request came */
+	/* Takes events as they are made and empties the buffer; -1 ends the
+	 * request.  NULL where the client wants one message. */
+	int (*deliver)(void *cookie, struct buf *events);
+	void *cookie;
+
+	/* the outcome */
+	struct translation translation; /* of the last try */
+	struct stream *stream;          /* of the last try; NULL before */
+	struct fault fault;             /* kind NONE: the answer is complete */
+	bool client_gone;               /* nobody is left to be answered */
+	bool delivered;                 /* something went to the client */
+	struct upstream_head head;      /* of the last answer */
+	struct upstream_result result;  /* of the last try */
+	unsigned tries, lessons;
+
+	/* private */
+	struct buf events, refusal;
+	long long delivered_ms;
+	int64_t estimate; /* of the prompt, before any calibration */
+	bool has_head;
+};
+
+/*
+ * Translates the request with what is known of the upstream and makes the
+ * terms ready, without calling anybody.  0, or -1 with a->fault.
+ */
+int attempts_prepare(struct attempts *a);
+
+/* Tries until the answer is complete, delivered in part, or hopeless: see
+ * the outcome.  After attempts_prepare(). */
+void attempts_run(struct attempts *a);
+
+/* Feeds a local answer through the same machine: max_tokens 0. */
+void attempts_answer_locally(struct attempts *a, const char *completion);
+
+void attempts_clear(struct attempts *a);
+
+#endif

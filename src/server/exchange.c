@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One HTTP exchange on libmicrohttpd: its body as it comes in, its answer as
+ * it goes out.  Does not know what is asked or what the answer means.
+ */
+#include "server/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/exchange_mhd.h"
+#include "server/secret.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "wire/fault.h"
+
+/* Room reserved at once for a body of known length. */
+#define FIRST_BODY_BYTES (1024 * 1024)
+/* Headers of one answer. */
+#define MAX_ANSWER_HEADERS 24
+
+struct answer_header {
+	char name[64];
+	char value[256];
+};
+
+struct exchange {
+	struct MHD_Connection *connection;
+	struct settings *settings;
+	char id[32];
+	char *method, *path;
+	int fd;
+	long long started_ms;
+	struct buf body;
+	struct answer_header headers[MAX_ANSWER_HEADERS];
+	size_t n_headers;
+	bool answered;        /* a response was queued or sent */
+	bool refused_early;   /* sent by ourselves: swallow the rest, close */
+	size_t swallowed;
+	void (*done)(void *cookie);
+	void *done_cookie;
+};
+
+struct exchange *
+exchange_new(struct MHD_Connection *connection, const char *method,
+    const char *path, struct settings *settings)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+	const union MHD_ConnectionInfo *info;
+
+	if (x == NULL)
+		return NULL;
+	x->connection = connection;
+	x->settings = settings_hold(settings);
+	x->started_ms = server_now_ms();
+	memcpy(x->id, "req_", 4);
+	secret_random_text(x->id + 4, 24);
+	buf_init(&x->body, settings->max_body_bytes);
+	info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	x->fd = info != NULL ? info->connect_fd : -1;
+	x->method = strdup(method);
+	x->path = strdup(path);
+	if (x->method == NULL || x->path == NULL) {
+		exchange_free(x);
+		return NULL;
+	}
+	return x;
+}
+
+void
+exchange_free(struct exchange *x)
+{
+	if (x == NULL)
+		return;
+	if (x->done != NULL)
+		x->done(x->done_cookie);
+	buf_clear(&x->body);
+	settings_drop(x->settings);
+	free(x->method);
+	free(x->path);
+	free(x);
+}
+
+/* -- the request ---------------------------------------------------------- */
+
+const char *
+exchange_id(const struct exchange *x)
+{
+	return x->id;
+}
+
+const char *
+exchange_method(const struct exchange *x)
+{
+	return x->method;
+}
+
+const char *
+exchange_path(const struct exchange *x)
+{
+	return x->path;
+}
+
+const char *
+exchange_header(struct exchange *x, const char *name)
+{
+	return MHD_lookup_connection_value(
+	    x->connection, MHD_HEADER_KIND, name);
+}
+
+struct join {
+	const char *name;
+	struct buf *out;
+};
+
+static enum MHD_Result
+join_value(
+    void *cookie, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct join *j = cookie;
+
+	(void)kind;
+	if (value == NULL || strcasecmp(key, j->name) != 0)
+		return MHD_YES;
+	if (j->out->len > 0)
+		BUF_ADD_LIT(j->out, ", ");
+	buf_add_str(j->out, value);
+	return MHD_YES;
+}
+
+void
+exchange_header_all(struct exchange *x, const char *name, struct buf *out)
+{
+	struct join j = { name, out };
+
+	MHD_get_connection_values(
+	    x->connection, MHD_HEADER_KIND, join_value, &j);
+}
+
+struct visit {
+	void (*see)(void *cookie, const char *name, const char *value);
+	void *cookie;
+};
+
+static enum MHD_Result
+visit_value(
+    void *cookie, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct visit *v = cookie;
+
+	(void)kind;
+	v->see(v->cookie, key, value == NULL ? "" : value);
+	return MHD_YES;
+}
+
+void
+exchange_each_header(struct exchange *x,
+    void (*see)(void *cookie, const char *name, const char *value),
+    void *cookie)
+{
+	struct visit v = { see, cookie };
+
+	MHD_get_connection_values(
+	    x->connection, MHD_HEADER_KIND, visit_value, &v);
+}
+
+const char *
+exchange_body(const struct exchange *x, size_t *len)
+{
+	*len = x->body.len;
+	return buf_str(&x->body);
+}
+
+int
+exchange_fd(const struct exchange *x)
+{
+	return x->fd;
+}
+
+long long
+exchange_started_ms(const struct exchange *x)
+{
+	return x->started_ms;
+}
+
+const struct settings *
+exchange_settings(const struct exchange *x)
+{
+	return x->settings;
+}
+
+void
+exchange_expect_body(struct exchange *x, size_t len)
+{
+	if (len <= FIRST_BODY_BYTES)
+		buf_reserve(&x->body, len);
+}
+
+bool
+exchange_take_body(struct exchange *x, const char *bytes, size_t len)
+{
+	if (x->refused_early) {
+		x->swallowed += len;
+		return x->swallowed <= 2 * x->settings->max_body_bytes;
+	}
+	buf_add(&x->body, bytes, len);
+	return true;
+}
+
+bool
+exchange_body_failed(const struct exchange *x)
+{
+	return x->body.failed;
+}
+
+bool
+exchange_was_refused_early(const struct exchange *x)
+{
+	return x->refused_early;
+}
+
+bool
+exchange_was_answered(const struct exchange *x)
+{
+	return x->answered;
+}
+
+/* -- the answer ----------------------------------------------------------- */
+
+/* Whether a value may stand in a header: visible ASCII and spaces. */
+static bool
+is_safe_value(const char *value)
+{
+	for (const char *c = value; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+			return false;
+	return true;
+}
+
+void
+exchange_add_header(struct exchange *x, const char *name, const char *value)
+{
+	struct answer_header *h = &x->headers[x->n_headers];
+
+	if (x->n_headers == MAX_ANSWER_HEADERS || !is_safe_value(value) ||
+	    strlen(name) >= sizeof(h->name) ||
+	    strlen(value) >= sizeof(h->value))
+		return;
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	snprintf(h->value, sizeof(h->value), "%s", value);
+	x->n_headers++;
+}
+
+/* Queues `r` with all headers and lets go of it.  0 or -1. */
+static int
+queue(struct exchange *x, int status, const char *type, struct MHD_Response *r)
+{
+	enum MHD_Result rc;
+
+	if (r == NULL)
+		return -1;
+	MHD_add_response_header(r, "content-type", type);
+	MHD_add_response_header(r, "request-id", x->id);
+	for (size_t i = 0; i < x->n_headers; i++)
+		MHD_add_response_header(
+		    r, x->headers[i].name, x->headers[i].value);
+	rc = MHD_queue_response(x->connection, (unsigned)status, r);
+	MHD_destroy_response(r);
+	x->answered = rc == MHD_YES;
+	return x->answered ? 0 : -1;
+}
+
+void
+exchange_answer(
+    struct exchange *x, int status, const char *type, struct buf *body)
+{
+	size_t len = 0;
+	char *bytes = buf_take(body, &len);
+	struct MHD_Response *r = NULL;
+
+	if (bytes != NULL)
+		r = MHD_create_response_from_buffer(
+		    len, bytes, MHD_RESPMEM_MUST_FREE);
+	if (r == NULL)
+		free(bytes);
+	queue(x, status, type, r);
+}
+
+static void
+add_fault_headers(struct exchange *x, const struct fault *why)
+{
+	char seconds[24];
+
+	if (why->retry_after_ms > 0) {
+		snprintf(seconds, sizeof(seconds), "%ld",
+		    (why->retry_after_ms + 999) / 1000);
+		exchange_add_header(x, "retry-after", seconds);
+	}
+	if (why->should_retry != FAULT_RETRY_UNSAID)
+		exchange_add_header(x, "x-should-retry",
+		    why->should_retry == FAULT_RETRY_YES ? "true" : "false");
+}
+
+void
+exchange_answer_fault(struct exchange *x, const struct fault *why)
+{
+	struct buf body;
+
+	buf_init(&body, 8 * FAULT_MESSAGE_MAX);
+	add_fault_headers(x, why);
+	fault_print(why, x->id, &body);
+	exchange_answer(x, fault_status(why->kind), "application/json", &body);
+	buf_clear(&body);
+}
+
+/* Sends all of it or gives up: a fresh socket's buffer has room for it. */
+static void
+send_whole(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+void
+exchange_refuse_early(struct exchange *x, const struct fault *why)
+{
+	struct buf head, body;
+
+	buf_init(&head, 8192);
+	buf_init(&body, 8 * FAULT_MESSAGE_MAX);
+	add_fault_headers(x, why);
+	fault_print(why, x->id, &body);
+	buf_printf(&head,
+	    "HTTP/1.1 %d Refused\r\ncontent-type: application/json\r\n"
+	    "content-length: %zu\r\nconnection: close\r\nrequest-id: %s\r\n",
+	    fault_status(why->kind), body.len, x->id);
+	for (size_t i = 0; i < x->n_headers; i++)
+		buf_printf(&head, "%s: %s\r\n", x->headers[i].name,
+		    x->headers[i].value);
+	BUF_ADD_LIT(&head, "\r\n");
+	buf_add(&head, body.data, body.len);
+	if (!head.failed)
+		send_whole(x->fd, head.data, head.len);
+	buf_clear(&head);
+	buf_clear(&body);
+	buf_clear(&x->body);
+	x->refused_early = true;
+}
+
+int
+exchange_answer_pipe(struct exchange *x, int read_fd,
+    void (*done)(void *cookie), void *cookie)
+{
+	const struct settings *s = x->settings;
+	/* The library cuts connections that were silent for the timeout, and
+	 * takes a slow upstream's silence for the client's: pings come in
+	 * time, so the limit of a stalled client is safe to use. */
+	long quiet = 2 * s->ping_interval_ms + 5000;
+	long stall = s->client_stall_timeout_ms;
+	struct MHD_Response *r = MHD_create_response_from_pipe(read_fd);
+
+	if (r == NULL) {
+		close(read_fd);
+		return -1;
+	}
+	MHD_add_response_header(r, "cache-control", "no-cache");
+	MHD_add_response_header(r, "x-accel-buffering", "no");
+	MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+	    (unsigned)((stall > quiet ? stall : quiet) / 1000));
+	if (queue(x, 200, "text/event-stream; charset=utf-8", r) == -1)
+		return -1;
+	x->done = done;
+	x->done_cookie = cookie;
+	return 0;
+}

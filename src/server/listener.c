@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libmicrohttpd, a thread per connection: accepts, feeds exchanges, hands them
+ * to the routes once their body is complete.  Keeps a list of connections so
+ * that idle ones can be closed when the server drains.
+ */
+#include "server/listener.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/admit.h"
+#include "server/bind.h"
+#include "server/exchange_mhd.h"
+#include "server/log.h"
+#include "server/routes.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "wire/fault.h"
+
+/* Never small: cJSON recurses to the depth limit (and a guard page hit would
+ * end the process). */
+#define THREAD_STACK_BYTES (512 * 1024)
+/* Of the library, per connection: request headers beyond it are a 431. */
+#define CONNECTION_MEMORY_BYTES (16 * 1024)
+/* What a stream needs: client, pipe (2), upstream, libcurl's wake-up (2). */
+#define FDS_PER_CONNECTION 6
+#define FDS_RESERVED 128
+/* Connections over the limit that still get a 529 instead of a reset. */
+#define OVERLOAD_SLOTS 64
+/* After a drain: how long cancelled streams get to say so. */
+#define CANCEL_GRACE_MS 3000
+
+struct connection {
+	struct connection *prev, *next;
+	int fd;
+	bool busy; /* an exchange runs on it */
+	bool over; /* came in over the limit */
+};
+
+struct listener {
+	struct server *server;
+	struct MHD_Daemon *daemon;
+	int fd;
+	char address[256];
+	int max_connections;
+	pthread_mutex_t lock; /* of the list below */
+	struct connection *connections;
+	int n_connections;
+};
+
+/* -- connections ---------------------------------------------------------- */
+
+static void
+add_connection(struct listener *l, struct connection *c)
+{
+	pthread_mutex_lock(&l->lock);
+	c->over = ++l->n_connections > l->max_connections;
+	c->next = l->connections;
+	if (c->next != NULL)
+		c->next->prev = c;
+	l->connections = c;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+remove_connection(struct listener *l, struct connection *c)
+{
+	pthread_mutex_lock(&l->lock);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		l->connections = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	l->n_connections--;
+	pthread_mutex_unlock(&l->lock);
+	free(c);
+}
+
+static void
+on_connection(void *cookie, struct MHD_Connection *connection,
+    void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *l = cookie;
+	const union MHD_ConnectionInfo *info;
+	struct connection *c;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*socket_context != NULL)
+			remove_connection(l, *socket_context);
+		*socket_context = NULL;
+		return;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return; /* its requests are refused: no context */
+	info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	c->fd = info != NULL ? info->connect_fd : -1;
+	add_connection(l, c);
+	*socket_context = c;
+}
+
+static struct connection *
+connection_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+static void
+mark_busy(struct listener *l, struct connection *c, bool busy)
+{
+	pthread_mutex_lock(&l->lock);
+	c->busy = busy;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+close_idle_connections(struct listener *l)
+{
+	pthread_mutex_lock(&l->lock);
+	for (struct connection *c = l->connections; c != NULL; c = c->next)
+		if (!c->busy && c->fd != -1)
+			shutdown(c->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* -- exchanges ------------------------------------------------------------ */
+
+/* The head is complete: lets the request in or refuses it. */
+static enum MHD_Result
+begin_exchange(struct listener *l, struct connection *c, struct exchange *x)
+{
+	struct admission a = { 0 };
+	struct fault why = { 0 };
+	bool draining = atomic_load(&l->server->draining);
+	int rc;
+
+	if (draining || c->over)
+		exchange_add_header(x, "connection", "close");
+	rc = c->over ? admit_refuse_overload(&why)
+		     : admit(x, draining, &a, &why);
+	if (rc == 0) {
+		exchange_expect_body(x, a.body_bytes);
+		return MHD_YES;
+	}
+	if (a.has_body && !a.expects_continue)
+		exchange_refuse_early(x, &why);
+	else
+		exchange_answer_fault(x, &why);
+	return MHD_YES;
+}
+
+/* A piece of the body. */
+static enum MHD_Result
+continue_exchange(struct exchange *x, const char *bytes, size_t *len)
+{
+	struct fault why = { 0 };
+	bool goes_on = exchange_take_body(x, bytes, *len);
+
+	*len = 0;
+	if (goes_on && exchange_body_failed(x) &&
+	    !exchange_was_refused_early(x)) {
+		fault_set(&why, FAULT_TOO_LARGE,
+		    "Request exceeds the maximum size: more than %zu bytes "
+		    "(MAX_BODY_BYTES).",
+		    exchange_settings(x)->max_body_bytes);
+		exchange_refuse_early(x, &why);
+	}
+	return goes_on ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result
+on_request(void *cookie, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *upload,
+    size_t *upload_len, void **context)
+{
+	struct listener *l = cookie;
+	struct exchange *x = *context;
+	struct connection *c;
+
+	(void)version;
+	if (x == NULL) {
+		struct settings *s = server_settings(l->server);
+
+		if ((c = connection_of(connection)) != NULL) {
+			x = exchange_new(connection, method, url, s);
+			mark_busy(l, c, true);
+		}
+		settings_drop(s);
+		*context = x;
+		return x == NULL ? MHD_NO : begin_exchange(l, c, x);
+	}
+	if (*upload_len > 0)
+		return continue_exchange(x, upload, upload_len);
+	if (exchange_was_refused_early(x))
+		return MHD_NO; /* answered long ago: close */
+	log_set_request(exchange_id(x));
+	routes_serve(l->server, x);
+	log_set_request(NULL);
+	return exchange_was_answered(x) ? MHD_YES : MHD_NO;
+}
+
+static void
+on_completed(void *cookie, struct MHD_Connection *connection, void **context,
+    enum MHD_RequestTerminationCode code)
+{
+	struct listener *l = cookie;
+	struct connection *c = connection_of(connection);
+	struct settings *s = server_settings(l->server);
+
+	(void)code;
+	exchange_free(*context);
+	*context = NULL;
+	if (c != NULL)
+		mark_busy(l, c, false);
+	/* a stream had its own limit */
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+	    (unsigned)(s->request_timeout_ms / 1000));
+	settings_drop(s);
+}
+
+static void
+on_library_log(void *cookie, const char *format, va_list args)
+{
+	char line[512];
+
+	(void)cookie;
+	if (!log_debugs())
+		return;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\r\n")] = '\0';
+	log_say(LOG_DEBUG, "http library: %s", line);
+}
+
+/* -- life ----------------------------------------------------------------- */
+
+/* How many connections the file limit bears; raises the soft limit first. */
+static int
+connection_limit(const struct settings *s, struct fault *why)
+{
+	struct rlimit files;
+	long long bears;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return fault_set(
+		    why, FAULT_INTERNAL, "getrlimit: %s", strerror(errno));
+	if (files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+		getrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (files.rlim_cur == RLIM_INFINITY || files.rlim_cur > 1048576)
+		files.rlim_cur = 1048576;
+	bears = ((long long)files.rlim_cur - FDS_RESERVED) / FDS_PER_CONNECTION;
+	if (bears < 1)
+		return fault_set(why, FAULT_INTERNAL,
+		    "the limit of open files (%llu) is too low to serve",
+		    (unsigned long long)files.rlim_cur);
+	if (s->max_connections > 0 && s->max_connections < bears)
+		return s->max_connections;
+	return (int)bears;
+}
+
+static int
+start_daemon(struct listener *l, const struct settings *s, struct fault *why)
+{
+	const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD |
+	    MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC |
+	    MHD_USE_ERROR_LOG;
+
+	/* clang-format off */
+	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l,
+	    MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+	    MHD_OPTION_LISTEN_SOCKET, l->fd,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
+	    MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)(l->max_connections + OVERLOAD_SLOTS),
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+	    MHD_OPTION_CONNECTION_TIMEOUT,
+	    (unsigned)(s->request_timeout_ms / 1000),
+	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_END);
+	/* clang-format on */
+	if (l->daemon == NULL)
+		return fault_set(why, FAULT_INTERNAL,
+		    "cannot start the HTTP server: %s", strerror(errno));
+	return 0;
+}
+
+struct listener *
+listener_start(struct settings *s, int inherited_fd, struct fault *why)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		fault_no_memory(why);
+		return NULL;
+	}
+	pthread_mutex_init(&l->lock, NULL);
+	l->fd = inherited_fd != -1 ? inherited_fd
+				   : bind_open(s->host, s->port, why);
+	if (l->fd == -1)
+		goto fail;
+	bind_name(l->fd, l->address, sizeof(l->address));
+	if ((l->max_connections = connection_limit(s, why)) == -1)
+		goto fail;
+	if ((l->server = server_new(s)) == NULL) {
+		fault_set(why, FAULT_INTERNAL, "cannot start the server: %s",
+		    strerror(errno));
+		goto fail;
+	}
+	if (start_daemon(l, s, why) == -1)
+		goto fail;
+	return l;
+fail:
+	listener_stop(l);
+	return NULL;
+}
+
+const char *
+listener_address(const struct listener *l)
+{
+	return l->address;
+}
+
+void
+listener_reload(struct listener *l, struct settings *s)
+{
+	server_set_settings(l->server, s);
+}
+
+void
+listener_drain(struct listener *l, long timeout_ms, int wake_fd)
+{
+	atomic_store(&l->server->draining, true);
+	MHD_quiesce_daemon(l->daemon);
+	close(l->fd);
+	l->fd = -1;
+	close_idle_connections(l);
+	if (server_wait_idle(l->server, timeout_ms, wake_fd))
+		return;
+	server_cancel_jobs(l->server);
+	server_wait_idle(l->server, CANCEL_GRACE_MS, -1);
+}
+
+void
+listener_stop(struct listener *l)
+{
+	if (l == NULL)
+		return;
+	if (l->daemon != NULL) {
+		server_cancel_jobs(l->server);
+		MHD_stop_daemon(l->daemon);
+	} else if (l->fd != -1) {
+		close(l->fd); /* else the library has */
+	}
+	if (strncmp(l->address, "unix:", 5) == 0)
+		unlink(l->address + 5);
+	server_free(l->server);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request's life.  Knows the order of things; what a request means is
+ * translate's business, how it is tried is attempts'.
+ */
+#include "server/relay.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/attempts.h"
+#include "server/cancel.h"
+#include "server/exchange.h"
+#include "server/log.h"
+#include "server/pool.h"
+#include "server/ratelimit.h"
+#include "server/secret.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "server/stream_pipe.h"
+#include "server/watch.h"
+#include "translate/models.h"
+#include "wire/anthropic.h"
+
+#define MAX_DEPTH 512
+#define MAX_VALUES 1000000
+/* The longest model name we route. */
+#define MAX_MODEL_BYTES 512
+
+enum relay_state { RELAY_UNDECIDED, RELAY_STREAMING, RELAY_OVER };
+
+struct relay {
+	struct server *server;
+	struct settings *settings;
+	struct exchange *exchange; /* only on the connection's thread */
+	int client_fd;
+	struct message_request request;
+	struct json_doc extra;     /* UPSTREAM_BODY */
+	struct attempts attempts;
+	struct cancel cancel;
+	struct job job;
+	char request_id[32], message_id[32];
+	size_t in_bytes, out_bytes;
+	long long began_ms, first_event_ms;
+
+	/* between the worker and the connection's thread, under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	enum relay_state state;
+	int pipe_read, pipe_write; /* -1: not open */
+	int holders;               /* worker, connection */
+};
+
+/* -- making and freeing --------------------------------------------------- */
+
+static void
+random_text(void *cookie, char *out, size_t len)
+{
+	(void)cookie;
+	secret_random_text(out, len);
+}
+
+/* The client's own credential: Bearer first.  May be NULL. */
+static const char *
+client_key(struct exchange *x)
+{
+	const char *bearer = exchange_header(x, "authorization");
+	const char *key = exchange_header(x, "x-api-key");
+	const struct settings *s = exchange_settings(x);
+
+	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0) {
+		bearer += 7;
+		if (!secret_admits(s->proxy_keys, s->n_proxy_keys, bearer))
+			return bearer;
+	}
+	if (key != NULL && !secret_admits(s->proxy_keys, s->n_proxy_keys, key))
+		return key;
+	return NULL;
+}
+
+static struct relay *
+relay_new(struct server *server, struct exchange *x)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	if (cancel_init(&r->cancel) == -1) {
+		free(r);
+		return NULL;
+	}
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->changed, NULL);
+	r->server = server;
+	r->settings = settings_hold((struct settings *)exchange_settings(x));
+	r->exchange = x;
+	r->client_fd = exchange_fd(x);
+	r->began_ms = exchange_started_ms(x);
+	memcpy(r->request_id, exchange_id(x), strlen(exchange_id(x)) + 1);
+	memcpy(r->message_id, "msg_", 4);
+	secret_random_text(r->message_id + 4, 24);
+	r->pipe_read = r->pipe_write = -1;
+	r->holders = 1;
+	r->job.cancel = &r->cancel;
+	server_add_job(server, &r->job);
+	return r;
+}
+
+static void
+relay_drop(struct relay *r)
+{
+	bool last;
+
+	pthread_mutex_lock(&r->lock);
+	last = --r->holders == 0;
+	pthread_mutex_unlock(&r->lock);
+	if (!last)
+		return;
+	server_remove_job(r->server, &r->job);
+	attempts_clear(&r->attempts);
+	message_request_clear(&r->request);
+	json_doc_clear(&r->extra);
+	cancel_clear(&r->cancel);
+	settings_drop(r->settings);
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* -- reading the request -------------------------------------------------- */
+
+static bool
+names_beta(struct exchange *x, const char *beta)
+{
+	struct buf all;
+	bool found;
+
+	buf_init(&all, 64 * 1024);
+	exchange_header_all(x, "anthropic-beta", &all);
+	found = strstr(buf_str(&all), beta) != NULL;
+	buf_clear(&all);
+	return found;
+}
+
+static const struct json_limits limits = { MAX_DEPTH, MAX_VALUES };
+
+static int
+parse(struct relay *r, bool count_only, struct fault *why)
+{
+	struct request_rules rules = {
+		.json = limits,
+		.count_only = count_only,
+		.interleaved_thinking =
+		    names_beta(r->exchange, "interleaved-thinking"),
+	};
+	const char *body = exchange_body(r->exchange, &r->in_bytes);
+	const char *extra = r->settings->upstream_body;
+
+	if (message_request_parse(
+		&r->request, body, r->in_bytes, &rules, why) == -1)
+		return -1;
+	if (strlen(r->request.model) > MAX_MODEL_BYTES)
+		return fault_set(why, FAULT_BAD_REQUEST,
+		    "model: String should have at most %d bytes",
+		    MAX_MODEL_BYTES);
+	if (extra != NULL)
+		return json_parse(
+		    &r->extra, extra, strlen(extra), &limits, why);
+	return 0;
+}
+
+/* Everything up to the upstream call. */
+static int
+prepare(struct relay *r, bool count_only)
+{
+	struct attempts *a = &r->attempts;
+	struct message_request *req = &r->request;
+	bool thinks;
+
+	if (parse(r, count_only, &a->fault) == -1)
+		return -1;
+	thinks = req->thinking == THINKING_ENABLED ||
+	    req->thinking == THINKING_ADAPTIVE;
+	a->server = r->server;
+	a->settings = r->settings;
+	a->request = req;
+	a->cancel = &r->cancel;
+	a->began_ms = r->began_ms;
+	a->client_key = client_key(r->exchange);
+	a->context = (struct request_context){
+		.model = model_route(&r->settings->routes, req->model, thinks),
+		.session_id =
+		    exchange_header(r->exchange, "x-claude-code-session-id"),
+		.extra_body = r->extra.root,
+		.extra_doc = &r->extra,
+	};
+	a->env = (struct stream_env){
+		.message_id = r->message_id,
+		.request_id = r->request_id,
+		.random_text = random_text,
+		.max_line_bytes = r->settings->max_line_bytes,
+		.max_reply_bytes = r->settings->max_reply_bytes,
+		.host = r->settings->upstream.host,
+		.own_key = r->settings->upstream_key != NULL,
+		.client_model = req->model,
+	};
+	return attempts_prepare(a);
+}
+
+/* -- the log's one line --------------------------------------------------- */
+
+static void
+log_end(struct relay *r, const char *route)
+{
+	const struct attempts *a = &r->attempts;
+	const struct stream_usage *usage =
+	    a->stream != NULL ? stream_usage(a->stream) : NULL;
+	long long now = server_now_ms();
+	int status = a->client_gone ? 499
+	    : a->fault.kind == FAULT_NONE || a->delivered
+	    ? 200
+	    : fault_status(a->fault.kind);
+	const struct log_field fields[] = {
+		{ "route", route, 0 },
+		{ "model", r->request.model != NULL ? r->request.model : "-",
+		    0 },
+		{ "upstream_model",
+		    a->context.model != NULL ? a->context.model : "-", 0 },
+		{ "stream", r->request.stream ? "yes" : "no", 0 },
+		{ "status", NULL, status },
+		{ "in_bytes", NULL, (long long)r->in_bytes },
+		{ "out_bytes", NULL, (long long)r->out_bytes },
+		{ "first_event_ms", NULL,
+		    r->first_event_ms ? r->first_event_ms - r->began_ms : -1 },
+		{ "total_ms", NULL, now - r->began_ms },
+		{ "tries", NULL, a->tries },
+		{ "input_tokens", NULL, usage ? usage->input_tokens : 0 },
+		{ "cached_tokens", NULL, usage ? usage->cache_read_tokens : 0 },
+		{ "output_tokens", NULL, usage ? usage->output_tokens : 0 },
+		{ "stop", a->stream ? stream_stop_reason(a->stream) : "-", 0 },
+		{ "upstream_request", a->head.request_id, 0 },
+	};
+
+	if (a->client_gone)
+		log_fields(LOG_INFO, "client left", fields,
+		    sizeof(fields) / sizeof(fields[0]));
+	else
+		log_fields(LOG_INFO, "done", fields,
+		    sizeof(fields) / sizeof(fields[0]));
+	if (!a->client_gone && a->fault.kind != FAULT_NONE)
+		log_say(a->fault.kind == FAULT_BAD_REQUEST ? LOG_INFO
+							   : LOG_WARN,
+		    "%s: %s", fault_type(a->fault.kind), a->fault.message);
+}
+
+/* -- a plain answer ------------------------------------------------------- */
+
+/* The empty message of max_tokens 0: a cache was filled, nothing said. */
+static void
+answer_nothing(struct attempts *a)
+{
+	char completion[256];
+
+	snprintf(completion, sizeof(completion),
+	    "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
+	    "\"content\":null},\"finish_reason\":\"length\"}],\"usage\":{"
+	    "\"prompt_tokens\":%lld,\"completion_tokens\":0}}",
+	    (long long)a->translation.terms.input_tokens);
+	attempts_answer_locally(a, completion);
+}
+
+static void
+run(struct relay *r)
+{
+	if (r->request.max_tokens == 0)
+		answer_nothing(&r->attempts);
+	else
+		attempts_run(&r->attempts);
+}
+
+static void
+answer_message(struct relay *r)
+{
+	struct attempts *a = &r->attempts;
+	struct buf body;
+
+	buf_init(&body, SIZE_MAX / 2);
+	if (a->fault.kind == FAULT_NONE &&
+	    stream_message(a->stream, &body, &a->fault) == 0) {
+		ratelimit_pass(r->exchange, &a->head);
+		r->out_bytes = body.len;
+		exchange_answer(r->exchange, 200, "application/json", &body);
+	} else {
+		ratelimit_pass(r->exchange, &a->head);
+		exchange_answer_fault(r->exchange, &a->fault);
+	}
+	buf_clear(&body);
+}
+
+static void
+serve_plain(struct relay *r)
+{
+	watch_add(r->server->watch, r->client_fd, &r->cancel);
+	run(r);
+	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	if (!r->attempts.client_gone)
+		answer_message(r);
+	log_end(r, "messages");
+}
+
+/* -- a stream ------------------------------------------------------------- */
+
+static void
+decide(struct relay *r, enum relay_state state)
+{
+	pthread_mutex_lock(&r->lock);
+	r->state = state;
+	pthread_cond_signal(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* On the worker: the first events decide for a stream. */
+static int
+deliver_events(void *cookie, struct buf *events)
+{
+	struct relay *r = cookie;
+	int rc;
+
+	if (r->first_event_ms == 0) {
+		int fds[2];
+
+		if (stream_pipe_open(fds) == -1) {
+			fault_set(&r->attempts.fault, FAULT_OVERLOADED,
+			    "The proxy has no file descriptors left: try "
+			    "again.");
+			r->attempts.delivered = false;
+			return -1;
+		}
+		r->first_event_ms = server_now_ms();
+		r->pipe_read = fds[0];
+		r->pipe_write = fds[1];
+		decide(r, RELAY_STREAMING);
+	}
+	rc = stream_pipe_write(r->pipe_write, events->data, events->len,
+	    r->settings->client_stall_timeout_ms, &r->cancel);
+	r->out_bytes += events->len;
+	buf_reset(events);
+	return rc;
+}
+
+static void
+stream_work(void *cookie)
+{
+	struct relay *r = cookie;
+
+	log_set_request(r->request_id);
+	run(r);
+	log_end(r, "messages");
+	log_set_request(NULL);
+	if (r->pipe_write != -1)
+		close(r->pipe_write);
+	decide(r, RELAY_OVER);
+	relay_drop(r);
+}
+
+/* On the connection's thread: the last byte went out, or the client left. */
+static void
+stream_done(void *cookie)
+{
+	struct relay *r = cookie;
+
+	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	cancel_fire(&r->cancel, CANCEL_CLIENT_GONE);
+	relay_drop(r);
+}
+
+static enum relay_state
+wait_for_decision(struct relay *r)
+{
+	enum relay_state state;
+
+	pthread_mutex_lock(&r->lock);
+	while (r->state == RELAY_UNDECIDED)
+		pthread_cond_wait(&r->changed, &r->lock);
+	/* a short answer may be over already, its events in the pipe */
+	state = r->pipe_read != -1 ? RELAY_STREAMING : RELAY_OVER;
+	pthread_mutex_unlock(&r->lock);
+	return state;
+}
+
+/* Starts the worker; the fault is set where that cannot be done. */
+static int
+start_work(struct relay *r)
+{
+	r->attempts.deliver = deliver_events;
+	r->attempts.cookie = r;
+	r->holders++;
+	if (pool_run(r->server->pool, stream_work, r) == 0)
+		return 0;
+	r->holders--;
+	return fault_set(&r->attempts.fault, FAULT_OVERLOADED,
+	    "The proxy has no threads left: try again.");
+}
+
+/* Serves with the relay's hold of the connection. */
+static void
+serve_stream(struct relay *r)
+{
+	struct exchange *x = r->exchange;
+
+	watch_add(r->server->watch, r->client_fd, &r->cancel);
+	if (start_work(r) == 0 && wait_for_decision(r) == RELAY_STREAMING) {
+		ratelimit_pass(x, &r->attempts.head);
+		if (exchange_answer_pipe(x, r->pipe_read, stream_done, r) == 0)
+			return;
+		cancel_fire(&r->cancel, CANCEL_CLIENT_GONE);
+	} else if (!r->attempts.client_gone) {
+		ratelimit_pass(x, &r->attempts.head);
+		exchange_answer_fault(x, &r->attempts.fault);
+	}
+	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	relay_drop(r);
+}
+
+/* -- the routes ----------------------------------------------------------- */
+
+static struct relay *
+begin(struct server *server, struct exchange *x)
+{
+	struct relay *r = relay_new(server, x);
+	struct fault why = { 0 };
+
+	if (r == NULL) {
+		fault_no_memory(&why);
+		exchange_answer_fault(x, &why);
+	}
+	return r;
+}
+
+void
+relay_messages(struct server *server, struct exchange *x)
+{
+	struct relay *r = begin(server, x);
+
+	if (r == NULL)
+		return;
+	if (prepare(r, false) == -1) {
+		exchange_answer_fault(x, &r->attempts.fault);
+		log_end(r, "messages");
+	} else if (r->request.stream) {
+		serve_stream(r);
+		return;
+	} else {
+		serve_plain(r);
+	}
+	relay_drop(r);
+}
+
+void
+relay_count_tokens(struct server *server, struct exchange *x)
+{
+	struct relay *r = begin(server, x);
+	struct buf body;
+	long long tokens;
+
+	if (r == NULL)
+		return;
+	if (prepare(r, true) == -1) {
+		exchange_answer_fault(x, &r->attempts.fault);
+	} else {
+		tokens = (long long)r->attempts.translation.terms.input_tokens;
+		buf_init(&body, 256);
+		buf_printf(&body, "{\"input_tokens\":%lld", tokens);
+		if (r->request.context_management)
+			buf_printf(&body,
+			    ",\"context_management\":{\"original_input_tokens"
+			    "\":%lld}",
+			    tokens);
+		BUF_ADD_LIT(&body, "}");
+		exchange_answer(x, 200, "application/json", &body);
+	}
+	log_end(r, "count_tokens");
+	relay_drop(r);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of endpoints.  Does not know what they do. */
+#include "server/routes.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "server/exchange.h"
+#include "server/relay.h"
+#include "server/server.h"
+#include "wire/buf.h"
+#include "wire/fault.h"
+
+static void
+answer_text(struct exchange *x, int status, const char *text)
+{
+	struct buf body;
+
+	buf_init(&body, 256);
+	buf_add_str(&body, text);
+	exchange_answer(x, status, "text/plain; charset=utf-8", &body);
+}
+
+static void
+serve_health(struct server *server, struct exchange *x)
+{
+	if (atomic_load(&server->draining))
+		answer_text(x, 503, "draining\n");
+	else
+		answer_text(x, 200, "OK\n");
+}
+
+static void
+serve_root(struct server *server, struct exchange *x)
+{
+	(void)server;
+	answer_text(x, 200, "anthropic-proxy\n");
+}
+
+static const struct {
+	const char *path;
+	const char *methods; /* as the Allow header has them */
+	void (*serve)(struct server *server, struct exchange *x);
+} routes[] = {
+	{ "/v1/messages", "POST", relay_messages },
+	{ "/v1/messages/count_tokens", "POST", relay_count_tokens },
+	{ "/health", "GET, HEAD", serve_health },
+	{ "/", "GET, HEAD", serve_root },
+	{ "/api/hello", "GET, HEAD", serve_root },
+};
+
+/* Whether `method` is one of a list like "GET, HEAD". */
+static bool
+allows(const char *methods, const char *method)
+{
+	size_t len = strlen(method);
+	const char *at = methods;
+
+	while ((at = strstr(at, method)) != NULL) {
+		bool starts = at == methods || at[-1] == ' ';
+
+		if (starts && (at[len] == '\0' || at[len] == ','))
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+void
+routes_serve(struct server *server, struct exchange *x)
+{
+	const char *path = exchange_path(x);
+	const char *method = exchange_method(x);
+	struct fault why = { 0 };
+
+	/* a base URL that ends in /v1 produces /v1/v1/… */
+	if (strncmp(path, "/v1/v1/", 7) == 0)
+		path += 3;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (strcmp(path, routes[i].path) != 0)
+			continue;
+		if (allows(routes[i].methods, method)) {
+			routes[i].serve(server, x);
+			return;
+		}
+		exchange_add_header(x, "allow", routes[i].methods);
+		fault_set(&why, FAULT_METHOD, "Method not allowed");
+		exchange_answer_fault(x, &why);
+		return;
+	}
+	fault_set(&why, FAULT_NOT_FOUND, "Not found");
+	exchange_answer_fault(x, &why);
+}
