@@ -17,7 +17,7 @@
 struct framing {
 	unsigned lengths, codings; /* how often each header came */
 	const char *length, *coding;
-	const char *odd;           /* a name that only begins like one */
+	const char *odd; /* a name that only begins like one */
 	const char *content_coding;
 	const char *expect;
 };
@@ -40,7 +40,7 @@ see_header(void *cookie, const char *name, const char *value)
 		f->codings++;
 		f->coding = value;
 	} else if (begins(name, "content-length") ||
-	    begins(name, "transfer-encoding")) {
+		   begins(name, "transfer-encoding")) {
 		/* a folded or spaced header arrives under such a name */
 		f->odd = name;
 	} else if (strcasecmp(name, "content-encoding") == 0) {
@@ -60,8 +60,8 @@ read_length(const char *text, size_t *len, struct fault *why)
 	n = strtoull(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || text[0] < '0' ||
 	    text[0] > '9')
-		return fault_set(why, FAULT_BAD_REQUEST,
-		    "Content-Length is not a number.");
+		return fault_set(
+		    why, FAULT_BAD_REQUEST, "Content-Length is not a number.");
 	*len = (size_t)n;
 	return 0;
 }
@@ -80,7 +80,8 @@ check_framing(struct exchange *x, struct admission *a, struct fault *why)
 	if (f.coding != NULL && strcasecmp(f.coding, "chunked") != 0)
 		return fault_set(why, FAULT_BAD_REQUEST,
 		    "Transfer-Encoding may only be chunked.");
-	if (f.length != NULL && read_length(f.length, &a->body_bytes, why) == -1)
+	if (f.length != NULL &&
+	    read_length(f.length, &a->body_bytes, why) == -1)
 		return -1;
 	a->has_body = a->body_bytes > 0 || f.coding != NULL;
 	a->expects_continue =
@@ -101,7 +102,7 @@ static bool
 is_open_path(const char *path)
 {
 	return strcmp(path, "/") == 0 || strcmp(path, "/health") == 0 ||
-	    strcmp(path, "/ready") == 0;
+	       strcmp(path, "/ready") == 0;
 }
 
 static int
@@ -129,8 +130,7 @@ check_key(struct exchange *x, struct fault *why)
 }
 
 int
-admit(struct exchange *x, bool draining, struct admission *a,
-    struct fault *why)
+admit(struct exchange *x, bool draining, struct admission *a, struct fault *why)
 {
 	size_t max = exchange_settings(x)->max_body_bytes;
 

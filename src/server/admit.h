@@ -14,14 +14,14 @@ struct exchange;
 struct fault;
 
 struct admission {
-	bool has_body;        /* a length above 0 or chunks are announced */
-	size_t body_bytes;    /* announced; 0 when chunked */
+	bool has_body;	   /* a length above 0 or chunks are announced */
+	size_t body_bytes; /* announced; 0 when chunked */
 	bool expects_continue;
 };
 
 /* 0, or -1 with `why`; `draining`: only /health and the like get in. */
-int admit(struct exchange *x, bool draining, struct admission *a,
-    struct fault *why);
+int admit(
+    struct exchange *x, bool draining, struct admission *a, struct fault *why);
 
 /* What comes in over the limit of connections. */
 int admit_refuse_overload(struct fault *why);

@@ -26,12 +26,12 @@
 /* Different lessons one request may teach before it is given up. */
 #define MAX_LESSONS 6
 /* How long to wait for usage and [DONE] once the answer is finished. */
-#define END_WAIT_MS 5000
-#define BACKOFF_MS 500
+#define END_WAIT_MS    5000
+#define BACKOFF_MS     500
 #define MAX_BACKOFF_MS 8000
 /* A longer retry-after is the client's business. */
 #define MAX_RETRY_AFTER_MS 10000
-#define WAIT_STEP_MS 50
+#define WAIT_STEP_MS	   50
 
 static bool
 is_success(int status)
@@ -223,28 +223,42 @@ settle(struct attempts *a)
 
 /* -- trying again --------------------------------------------------------- */
 
+/* Statuses after which the same request may well succeed. */
+static bool
+is_transient_status(int status)
+{
+	static const int transient[] = { 408, 409, 429, 500, 502, 503, 529 };
+
+	for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++)
+		if (status == transient[i])
+			return true;
+	return false;
+}
+
+static bool
+is_transient_kind(enum fault_kind kind)
+{
+	return kind == FAULT_TIMEOUT || kind == FAULT_CONFLICT ||
+	       kind == FAULT_RATE_LIMIT || kind == FAULT_INTERNAL ||
+	       kind == FAULT_BAD_GATEWAY || kind == FAULT_OVERLOADED;
+}
+
 static bool
 is_retryable(const struct attempts *a)
 {
-	switch (a->fault.kind) {
-	case FAULT_CONFLICT:
-	case FAULT_RATE_LIMIT:
-	case FAULT_INTERNAL:
-	case FAULT_OVERLOADED:
-		break;
-	case FAULT_BAD_GATEWAY:
-		/* not where the upstream's own words cannot be read */
-		break;
-	case FAULT_TIMEOUT:
-		if (a->head.status != 408)
-			return false;
-		break;
-	default:
+	if (a->fault.should_retry == FAULT_RETRY_NO ||
+	    a->fault.retry_after_ms > MAX_RETRY_AFTER_MS ||
+	    !is_transient_kind(a->fault.kind))
 		return false;
-	}
-	return a->fault.should_retry != FAULT_RETRY_NO &&
-	    a->fault.retry_after_ms <= MAX_RETRY_AFTER_MS &&
-	    a->result.end != UPSTREAM_CANCELLED;
+	if (a->result.end == UPSTREAM_BROKEN)
+		return a->result.cause != CAUSE_TIMEOUT &&
+		       a->result.cause != CAUSE_TOO_LARGE;
+	if (!a->has_head || a->result.end == UPSTREAM_CANCELLED)
+		return false;
+	if (is_success(a->head.status)) /* an error inside a 200 */
+		return a->fault.kind == FAULT_RATE_LIMIT ||
+		       a->fault.kind == FAULT_OVERLOADED;
+	return is_transient_status(a->head.status);
 }
 
 static long
@@ -347,9 +361,11 @@ is_wrong_path(const struct attempts *a)
 {
 	struct json_limits limits = { 64, 10000 };
 
-	return a->has_head && (a->head.status == 404 || a->head.status == 405) &&
-	    a->settings->upstream.other_url != NULL &&
-	    json_check(buf_str(&a->refusal), a->refusal.len, '{', &limits) == -1;
+	return a->has_head &&
+	       (a->head.status == 404 || a->head.status == 405) &&
+	       a->settings->upstream.other_url != NULL &&
+	       json_check(buf_str(&a->refusal), a->refusal.len, '{', &limits) ==
+		   -1;
 }
 
 static void
@@ -365,8 +381,8 @@ try_once(struct attempts *a)
 	if (json_print(a->translation.body, &body) == -1) {
 		fault_no_memory(&a->fault);
 	} else {
-		call_upstream(a, other && up->other_url != NULL ? up->other_url
-								: up->url,
+		call_upstream(a,
+		    other && up->other_url != NULL ? up->other_url : up->url,
 		    &body);
 		if (!other && is_wrong_path(a)) {
 			call_upstream(a, up->other_url, &body);
@@ -386,8 +402,8 @@ calibrate(struct attempts *a)
 	const struct stream_usage *usage = stream_usage(a->stream);
 
 	if (usage->reported && usage->prompt_tokens > 0)
-		scales_learn(a->server->scales, a->context.model,
-		    a->estimate, usage->prompt_tokens);
+		scales_learn(a->server->scales, a->context.model, a->estimate,
+		    usage->prompt_tokens);
 }
 
 void
@@ -425,8 +441,8 @@ attempts_answer_locally(struct attempts *a, const char *completion)
 	a->delivered_ms = a->began_ms;
 	if (renew_stream(a) == -1)
 		return;
-	if (stream_push(a->stream, completion, strlen(completion), &a->events) ==
-	    STREAM_OPEN)
+	if (stream_push(a->stream, completion, strlen(completion),
+		&a->events) == STREAM_OPEN)
 		stream_finish(a->stream, &a->events);
 	take_verdict(a);
 	if (a->deliver != NULL)

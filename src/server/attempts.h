@@ -25,12 +25,13 @@ struct attempts {
 	struct server *server;
 	const struct settings *settings;
 	const struct message_request *request;
-	struct request_context context; /* profile and extra body are set here */
+	struct request_context
+	    context; /* profile and extra body are set here */
 	struct profile profile;
-	const char *client_key;         /* or NULL */
+	const char *client_key; /* or NULL */
 	struct cancel *cancel;
 	struct stream_env env;
-	long long began_ms;             /* when the request came */
+	long long began_ms; /* when the request came */
 	/* Takes events as they are made and empties the buffer; -1 ends the
 	 * request.  NULL where the client wants one message. */
 	int (*deliver)(void *cookie, struct buf *events);
@@ -38,12 +39,12 @@ struct attempts {
 
 	/* the outcome */
 	struct translation translation; /* of the last try */
-	struct stream *stream;          /* of the last try; NULL before */
-	struct fault fault;             /* kind NONE: the answer is complete */
-	bool client_gone;               /* nobody is left to be answered */
-	bool delivered;                 /* something went to the client */
-	struct upstream_head head;      /* of the last answer */
-	struct upstream_result result;  /* of the last try */
+	struct stream *stream;		/* of the last try; NULL before */
+	struct fault fault;		/* kind NONE: the answer is complete */
+	bool client_gone;		/* nobody is left to be answered */
+	bool delivered;			/* something went to the client */
+	struct upstream_head head;	/* of the last answer */
+	struct upstream_result result;	/* of the last try */
 	unsigned tries, lessons;
 
 	/* private */

@@ -38,8 +38,8 @@ struct exchange {
 	struct buf body;
 	struct answer_header headers[MAX_ANSWER_HEADERS];
 	size_t n_headers;
-	bool answered;        /* a response was queued or sent */
-	bool refused_early;   /* sent by ourselves: swallow the rest, close */
+	bool answered;	    /* a response was queued or sent */
+	bool refused_early; /* sent by ourselves: swallow the rest, close */
 	size_t swallowed;
 	void (*done)(void *cookie);
 	void *done_cookie;
@@ -359,8 +359,8 @@ exchange_refuse_early(struct exchange *x, const struct fault *why)
 }
 
 int
-exchange_answer_pipe(struct exchange *x, int read_fd,
-    void (*done)(void *cookie), void *cookie)
+exchange_answer_pipe(
+    struct exchange *x, int read_fd, void (*done)(void *cookie), void *cookie)
 {
 	const struct settings *s = x->settings;
 	/* The library cuts connections that were silent for the timeout, and

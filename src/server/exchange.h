@@ -16,26 +16,26 @@ struct exchange;
 struct fault;
 struct settings;
 
-const char *exchange_id(const struct exchange *x);     /* "req_…" */
+const char *exchange_id(const struct exchange *x); /* "req_…" */
 const char *exchange_method(const struct exchange *x);
-const char *exchange_path(const struct exchange *x);   /* no query */
+const char *exchange_path(const struct exchange *x); /* no query */
 /* A request header (any case), or NULL; of several the first. */
 const char *exchange_header(struct exchange *x, const char *name);
 /* All values of a header joined by ", " into `out`. */
 void exchange_header_all(struct exchange *x, const char *name, struct buf *out);
 const char *exchange_body(const struct exchange *x, size_t *len);
-int exchange_fd(const struct exchange *x);             /* client's socket */
+int exchange_fd(const struct exchange *x);		 /* client's socket */
 long long exchange_started_ms(const struct exchange *x); /* monotonic */
 /* The settings as they were when the request came; borrowed. */
 const struct settings *exchange_settings(const struct exchange *x);
 
 /* Adds a header to the answer to come.  Unsafe values are left out. */
-void exchange_add_header(struct exchange *x, const char *name,
-    const char *value);
+void
+exchange_add_header(struct exchange *x, const char *name, const char *value);
 
 /* Answers with a whole body, which is taken (`body` is empty after). */
-void exchange_answer(struct exchange *x, int status, const char *type,
-    struct buf *body);
+void exchange_answer(
+    struct exchange *x, int status, const char *type, struct buf *body);
 
 /* Answers with the error envelope, retry-after and x-should-retry. */
 void exchange_answer_fault(struct exchange *x, const struct fault *why);
@@ -45,7 +45,7 @@ void exchange_answer_fault(struct exchange *x, const struct fault *why);
  * `done` runs on the connection's thread after the last byte went out or the
  * client left.  -1 if it could not be queued (`done` is not called then).
  */
-int exchange_answer_pipe(struct exchange *x, int read_fd,
-    void (*done)(void *cookie), void *cookie);
+int exchange_answer_pipe(
+    struct exchange *x, int read_fd, void (*done)(void *cookie), void *cookie);
 
 #endif

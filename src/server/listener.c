@@ -32,7 +32,7 @@
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 /* What a stream needs: client, pipe (2), upstream, libcurl's wake-up (2). */
 #define FDS_PER_CONNECTION 6
-#define FDS_RESERVED 128
+#define FDS_RESERVED	   128
 /* Connections over the limit that still get a 529 instead of a reset. */
 #define OVERLOAD_SLOTS 64
 /* After a drain: how long cancelled streams get to say so. */
@@ -276,8 +276,8 @@ static int
 start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 {
 	const unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD |
-	    MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC |
-	    MHD_USE_ERROR_LOG;
+			       MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
+			       MHD_USE_ITC | MHD_USE_ERROR_LOG;
 
 	/* clang-format off */
 	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l,

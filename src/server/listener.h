@@ -16,8 +16,8 @@ struct settings;
  * serves.  Holds the settings.  All signals must be blocked already.
  * NULL with `why`.
  */
-struct listener *listener_start(struct settings *s, int inherited_fd,
-    struct fault *why);
+struct listener *
+listener_start(struct settings *s, int inherited_fd, struct fault *why);
 
 /* "http://127.0.0.1:3000", "http://[::1]:3000" or "unix:/path". */
 const char *listener_address(const struct listener *l);

@@ -28,10 +28,9 @@ read_duration(const char *text)
 			total += n / 1000;
 			end += 2;
 		} else if (*end == 'h' || *end == 'm' || *end == 's') {
-			total += n *
-			    (*end == 'h'       ? 3600
-				: *end == 'm' ? 60
-					      : 1);
+			total += n * (*end == 'h'      ? 3600
+					 : *end == 'm' ? 60
+						       : 1);
 			end++;
 		} else if (*end != '\0') {
 			return -1;

@@ -26,7 +26,7 @@
 #include "translate/models.h"
 #include "wire/anthropic.h"
 
-#define MAX_DEPTH 512
+#define MAX_DEPTH  512
 #define MAX_VALUES 1000000
 /* The longest model name we route. */
 #define MAX_MODEL_BYTES 512
@@ -39,7 +39,7 @@ struct relay {
 	struct exchange *exchange; /* only on the connection's thread */
 	int client_fd;
 	struct message_request request;
-	struct json_doc extra;     /* UPSTREAM_BODY */
+	struct json_doc extra; /* UPSTREAM_BODY */
 	struct attempts attempts;
 	struct cancel cancel;
 	struct job job;
@@ -52,7 +52,8 @@ struct relay {
 	pthread_cond_t changed;
 	enum relay_state state;
 	int pipe_read, pipe_write; /* -1: not open */
-	int holders;               /* worker, connection */
+	struct upstream_head head; /* as it was when that was decided */
+	int holders;		   /* worker, connection */
 };
 
 /* -- making and freeing --------------------------------------------------- */
@@ -184,7 +185,7 @@ prepare(struct relay *r, bool count_only)
 	if (parse(r, count_only, &a->fault) == -1)
 		return -1;
 	thinks = req->thinking == THINKING_ENABLED ||
-	    req->thinking == THINKING_ADAPTIVE;
+		 req->thinking == THINKING_ADAPTIVE;
 	a->server = r->server;
 	a->settings = r->settings;
 	a->request = req;
@@ -221,9 +222,9 @@ log_end(struct relay *r, const char *route)
 	    a->stream != NULL ? stream_usage(a->stream) : NULL;
 	long long now = server_now_ms();
 	int status = a->client_gone ? 499
-	    : a->fault.kind == FAULT_NONE || a->delivered
-	    ? 200
-	    : fault_status(a->fault.kind);
+		     : a->fault.kind == FAULT_NONE || a->delivered
+			 ? 200
+			 : fault_status(a->fault.kind);
 	const struct log_field fields[] = {
 		{ "route", route, 0 },
 		{ "model", r->request.model != NULL ? r->request.model : "-",
@@ -252,8 +253,8 @@ log_end(struct relay *r, const char *route)
 		log_fields(LOG_INFO, "done", fields,
 		    sizeof(fields) / sizeof(fields[0]));
 	if (!a->client_gone && a->fault.kind != FAULT_NONE)
-		log_say(a->fault.kind == FAULT_BAD_REQUEST ? LOG_INFO
-							   : LOG_WARN,
+		log_say(
+		    a->fault.kind == FAULT_BAD_REQUEST ? LOG_INFO : LOG_WARN,
 		    "%s: %s", fault_type(a->fault.kind), a->fault.message);
 }
 
@@ -318,7 +319,10 @@ static void
 decide(struct relay *r, enum relay_state state)
 {
 	pthread_mutex_lock(&r->lock);
-	r->state = state;
+	if (r->state == RELAY_UNDECIDED) {
+		r->state = state;
+		r->head = r->attempts.head;
+	}
 	pthread_cond_signal(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -331,18 +335,7 @@ deliver_events(void *cookie, struct buf *events)
 	int rc;
 
 	if (r->first_event_ms == 0) {
-		int fds[2];
-
-		if (stream_pipe_open(fds) == -1) {
-			fault_set(&r->attempts.fault, FAULT_OVERLOADED,
-			    "The proxy has no file descriptors left: try "
-			    "again.");
-			r->attempts.delivered = false;
-			return -1;
-		}
 		r->first_event_ms = server_now_ms();
-		r->pipe_read = fds[0];
-		r->pipe_write = fds[1];
 		decide(r, RELAY_STREAMING);
 	}
 	rc = stream_pipe_write(r->pipe_write, events->data, events->len,
@@ -361,8 +354,7 @@ stream_work(void *cookie)
 	run(r);
 	log_end(r, "messages");
 	log_set_request(NULL);
-	if (r->pipe_write != -1)
-		close(r->pipe_write);
+	close(r->pipe_write);
 	decide(r, RELAY_OVER);
 	relay_drop(r);
 }
@@ -386,8 +378,7 @@ wait_for_decision(struct relay *r)
 	pthread_mutex_lock(&r->lock);
 	while (r->state == RELAY_UNDECIDED)
 		pthread_cond_wait(&r->changed, &r->lock);
-	/* a short answer may be over already, its events in the pipe */
-	state = r->pipe_read != -1 ? RELAY_STREAMING : RELAY_OVER;
+	state = r->state;
 	pthread_mutex_unlock(&r->lock);
 	return state;
 }
@@ -396,12 +387,20 @@ wait_for_decision(struct relay *r)
 static int
 start_work(struct relay *r)
 {
+	int fds[2];
+
+	if (stream_pipe_open(fds) == -1)
+		return fault_set(&r->attempts.fault, FAULT_OVERLOADED,
+		    "The proxy has no file descriptors left: try again.");
+	r->pipe_read = fds[0];
+	r->pipe_write = fds[1];
 	r->attempts.deliver = deliver_events;
 	r->attempts.cookie = r;
 	r->holders++;
 	if (pool_run(r->server->pool, stream_work, r) == 0)
 		return 0;
 	r->holders--;
+	close(fds[1]);
 	return fault_set(&r->attempts.fault, FAULT_OVERLOADED,
 	    "The proxy has no threads left: try again.");
 }
@@ -414,13 +413,16 @@ serve_stream(struct relay *r)
 
 	watch_add(r->server->watch, r->client_fd, &r->cancel);
 	if (start_work(r) == 0 && wait_for_decision(r) == RELAY_STREAMING) {
-		ratelimit_pass(x, &r->attempts.head);
+		ratelimit_pass(x, &r->head);
 		if (exchange_answer_pipe(x, r->pipe_read, stream_done, r) == 0)
 			return;
 		cancel_fire(&r->cancel, CANCEL_CLIENT_GONE);
-	} else if (!r->attempts.client_gone) {
-		ratelimit_pass(x, &r->attempts.head);
-		exchange_answer_fault(x, &r->attempts.fault);
+	} else {
+		if (r->pipe_read != -1)
+			close(r->pipe_read);
+		ratelimit_pass(x, &r->head);
+		if (!r->attempts.client_gone)
+			exchange_answer_fault(x, &r->attempts.fault);
 	}
 	watch_remove(r->server->watch, r->client_fd, &r->cancel);
 	relay_drop(r);

@@ -138,7 +138,7 @@ server_wait_idle(struct server *server, long timeout_ms, int wake_fd)
 
 	pthread_mutex_lock(&server->lock);
 	while (server->n_jobs > 0 && server_now_ms() < end &&
-	    !is_readable(wake_fd)) {
+	       !is_readable(wake_fd)) {
 		struct timespec at = step_from_now();
 
 		pthread_cond_timedwait(&server->idle, &server->lock, &at);

@@ -25,8 +25,8 @@ struct job {
 struct server {
 	struct settings *settings; /* under lock; see server_settings() */
 	pthread_mutex_t lock;
-	pthread_cond_t idle;       /* signalled when no job runs */
-	struct job *jobs;          /* under lock */
+	pthread_cond_t idle; /* signalled when no job runs */
+	struct job *jobs;    /* under lock */
 	unsigned n_jobs;
 	atomic_bool draining;
 

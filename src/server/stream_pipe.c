@@ -50,8 +50,8 @@ wait_for_room(int fd, long stall_ms, struct cancel *cancel)
 }
 
 int
-stream_pipe_write(int fd, const char *bytes, size_t len, long stall_ms,
-    struct cancel *cancel)
+stream_pipe_write(
+    int fd, const char *bytes, size_t len, long stall_ms, struct cancel *cancel)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
