@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "server/cancel.h"
+#include "server/catalog.h"
 #include "server/lessons.h"
 #include "server/pool.h"
 #include "server/scales.h"
@@ -16,6 +17,8 @@
 
 /* How often a drain looks at the wake descriptor. */
 #define DRAIN_STEP_MS 50
+/* The limit of connections is the real one; this is a backstop. */
+#define MAX_WORKERS 200000
 
 struct server *
 server_new(struct settings *s)
@@ -29,9 +32,10 @@ server_new(struct settings *s)
 	server->settings = settings_hold(s);
 	if ((server->upstream = upstream_new()) == NULL ||
 	    (server->watch = watch_start()) == NULL ||
-	    (server->pool = pool_start()) == NULL ||
+	    (server->pool = pool_new(MAX_WORKERS)) == NULL ||
 	    (server->lessons = lessons_open(s->state_dir)) == NULL ||
-	    (server->scales = scales_new()) == NULL) {
+	    (server->scales = scales_new()) == NULL ||
+	    (server->catalog = catalog_new()) == NULL) {
 		server_free(server);
 		return NULL;
 	}
@@ -48,6 +52,7 @@ server_free(struct server *server)
 	upstream_free(server->upstream);
 	lessons_close(server->lessons);
 	scales_free(server->scales);
+	catalog_free(server->catalog);
 	settings_drop(server->settings);
 	pthread_cond_destroy(&server->idle);
 	pthread_mutex_destroy(&server->lock);

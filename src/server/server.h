@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct cancel;
+struct catalog;
 struct lessons;
 struct pool;
 struct scales;
@@ -35,6 +36,7 @@ struct server {
 	struct pool *pool;
 	struct lessons *lessons;
 	struct scales *scales;
+	struct catalog *catalog;
 };
 
 /* Takes its own hold on `s`.  NULL with errno. */

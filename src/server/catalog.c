@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* The cached list of models.  Knows when to ask; the list's form is
+ * translate's business. */
+#include "server/catalog.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/log.h"
+#include "server/pool.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "server/upstream.h"
+#include "translate/modellist.h"
+#include "wire/buf.h"
+#include "wire/fault.h"
+
+#define KEEP_MS		 (10 * 60 * 1000)
+#define FETCH_TIMEOUT_MS 10000
+#define MAX_LIST_BYTES	 (8 * 1024 * 1024)
+
+struct catalog {
+	pthread_mutex_t lock;
+	struct model_list list;
+	long long asked_ms; /* 0: never */
+	bool asking;
+};
+
+struct catalog *
+catalog_new(void)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
+
+	if (c != NULL)
+		pthread_mutex_init(&c->lock, NULL);
+	return c;
+}
+
+void
+catalog_free(struct catalog *c)
+{
+	if (c == NULL)
+		return;
+	model_list_clear(&c->list);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+int64_t
+catalog_window(struct catalog *c, const char *model)
+{
+	const struct listed_model *m;
+	int64_t window;
+
+	pthread_mutex_lock(&c->lock);
+	m = model_list_find(&c->list, model);
+	window = m != NULL ? m->window : 0;
+	pthread_mutex_unlock(&c->lock);
+	return window;
+}
+
+/* -- asking --------------------------------------------------------------- */
+
+struct errand {
+	struct server *server;
+	struct settings *settings;
+	char *client_key;
+	struct buf body;
+	int status;
+};
+
+static int
+on_head(void *cookie, const struct upstream_head *head)
+{
+	struct errand *e = cookie;
+
+	e->status = head->status;
+	return head->status == 200 ? 0 : -1;
+}
+
+static int
+on_body(void *cookie, const char *bytes, size_t len)
+{
+	struct errand *e = cookie;
+
+	buf_add(&e->body, bytes, len);
+	return e->body.failed ? -1 : 0;
+}
+
+static void
+keep(struct errand *e)
+{
+	struct catalog *c = e->server->catalog;
+	struct fault why = { 0 };
+	struct model_list list;
+
+	if (e->status != 200 || e->body.failed ||
+	    model_list_parse(buf_str(&e->body), e->body.len, &list, &why) ==
+		-1) {
+		log_say(LOG_DEBUG, "no list of models: status %d %s", e->status,
+		    why.message);
+		return;
+	}
+	pthread_mutex_lock(&c->lock);
+	model_list_clear(&c->list);
+	c->list = list;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+errand_free(struct errand *e)
+{
+	settings_drop(e->settings);
+	buf_clear(&e->body);
+	free(e->client_key);
+	free(e);
+}
+
+static void
+fetch(void *cookie)
+{
+	struct errand *e = cookie;
+	struct catalog *c = e->server->catalog;
+	struct upstream_result result;
+	char url[4096];
+	struct upstream_call call = {
+		.settings = e->settings,
+		.method = "GET",
+		.url = url,
+		.client_key = e->client_key,
+		.total_timeout_ms = FETCH_TIMEOUT_MS,
+		.max_reply_bytes = MAX_LIST_BYTES,
+		.on_head = on_head,
+		.on_body = on_body,
+		.cookie = e,
+	};
+	int n =
+	    snprintf(url, sizeof(url), "%s/models", e->settings->upstream.base);
+
+	if (n > 0 && (size_t)n < sizeof(url)) {
+		upstream_perform(e->server->upstream, &call, &result);
+		if (result.end == UPSTREAM_COMPLETE)
+			keep(e);
+	}
+	pthread_mutex_lock(&c->lock);
+	c->asking = false;
+	pthread_mutex_unlock(&c->lock);
+	errand_free(e);
+}
+
+/* Whether it is this caller's turn to ask. */
+static bool
+claim(struct catalog *c)
+{
+	long long now = server_now_ms();
+	bool mine;
+
+	pthread_mutex_lock(&c->lock);
+	mine = !c->asking && (c->asked_ms == 0 || now - c->asked_ms > KEEP_MS);
+	if (mine) {
+		c->asking = true;
+		c->asked_ms = now;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return mine;
+}
+
+void
+catalog_refresh(
+    struct server *server, struct settings *s, const char *client_key)
+{
+	struct catalog *c = server->catalog;
+	struct errand *e;
+
+	if (!claim(c))
+		return;
+	if ((e = calloc(1, sizeof(*e))) != NULL) {
+		e->server = server;
+		e->settings = settings_hold(s);
+		e->client_key = client_key != NULL ? strdup(client_key) : NULL;
+		buf_init(&e->body, MAX_LIST_BYTES);
+		if (pool_run(server->pool, fetch, e) == 0)
+			return;
+		errand_free(e);
+	}
+	pthread_mutex_lock(&c->lock);
+	c->asking = false;
+	pthread_mutex_unlock(&c->lock);
+}

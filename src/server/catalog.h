@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CATALOG_H
+#define CATALOG_H
+
+/*
+ * The upstream's list of models, kept for a while: context windows for the
+ * check before a request is sent.  Fetched in the background, so that no
+ * request waits for it.
+ */
+
+#include <stdint.h>
+
+struct catalog;
+struct server;
+struct settings;
+
+struct catalog *catalog_new(void);
+void catalog_free(struct catalog *c);
+
+/*
+ * Fetches the list on a worker if the kept one is older than ten minutes (a
+ * failure is remembered as long) and nobody else does.  `client_key` as in
+ * upstream.h; copied.
+ */
+void catalog_refresh(
+    struct server *server, struct settings *s, const char *client_key);
+
+/* The context window of a model in tokens, 0 where it is not known. */
+int64_t catalog_window(struct catalog *c, const char *model);
+
+#endif
