@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/cancel.h"
 #include "server/log.h"
 #include "server/pool.h"
 #include "server/server.h"
@@ -27,6 +28,7 @@ struct catalog {
 	struct model_list list;
 	long long asked_ms; /* 0: never */
 	bool asking;
+	struct cancel cancel; /* of the fetch that runs */
 };
 
 struct catalog *
@@ -34,8 +36,13 @@ catalog_new(void)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 
-	if (c != NULL)
-		pthread_mutex_init(&c->lock, NULL);
+	if (c == NULL)
+		return NULL;
+	if (cancel_init(&c->cancel) == -1) {
+		free(c);
+		return NULL;
+	}
+	pthread_mutex_init(&c->lock, NULL);
 	return c;
 }
 
@@ -45,8 +52,16 @@ catalog_free(struct catalog *c)
 	if (c == NULL)
 		return;
 	model_list_clear(&c->list);
+	cancel_clear(&c->cancel);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
+}
+
+void
+catalog_cancel(struct catalog *c)
+{
+	if (c != NULL)
+		cancel_fire(&c->cancel, CANCEL_DRAIN);
 }
 
 int64_t
@@ -131,6 +146,7 @@ fetch(void *cookie)
 		.method = "GET",
 		.url = url,
 		.client_key = e->client_key,
+		.cancel = &c->cancel,
 		.total_timeout_ms = FETCH_TIMEOUT_MS,
 		.max_reply_bytes = MAX_LIST_BYTES,
 		.on_head = on_head,

@@ -17,6 +17,9 @@ struct settings;
 struct catalog *catalog_new(void);
 void catalog_free(struct catalog *c);
 
+/* Ends a fetch that runs: the process is about to. */
+void catalog_cancel(struct catalog *c);
+
 /*
  * Fetches the list on a worker if the kept one is older than ten minutes (a
  * failure is remembered as long) and nobody else does.  `client_key` as in

@@ -47,6 +47,7 @@ server_free(struct server *server)
 {
 	if (server == NULL)
 		return;
+	catalog_cancel(server->catalog);
 	pool_stop(server->pool);
 	watch_stop(server->watch);
 	upstream_free(server->upstream);
