@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "server/asking.h"
 #include "server/cancel.h"
 #include "server/catalog.h"
 #include "server/lessons.h"
@@ -35,7 +36,8 @@ server_new(struct settings *s)
 	    (server->pool = pool_new(MAX_WORKERS)) == NULL ||
 	    (server->lessons = lessons_open(s->state_dir)) == NULL ||
 	    (server->scales = scales_new()) == NULL ||
-	    (server->catalog = catalog_new()) == NULL) {
+	    (server->catalog = catalog_new()) == NULL ||
+	    (server->asking = asking_new()) == NULL) {
 		server_free(server);
 		return NULL;
 	}
@@ -54,6 +56,7 @@ server_free(struct server *server)
 	lessons_close(server->lessons);
 	scales_free(server->scales);
 	catalog_free(server->catalog);
+	asking_free(server->asking);
 	settings_drop(server->settings);
 	pthread_cond_destroy(&server->idle);
 	pthread_mutex_destroy(&server->lock);
@@ -82,6 +85,7 @@ server_set_settings(struct server *server, struct settings *s)
 	pthread_mutex_unlock(&server->lock);
 	settings_drop(old);
 	upstream_forget(server->upstream);
+	asking_forget(server->asking);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct asking;
 struct cancel;
 struct catalog;
 struct lessons;
@@ -37,6 +38,7 @@ struct server {
 	struct lessons *lessons;
 	struct scales *scales;
 	struct catalog *catalog;
+	struct asking *asking;
 };
 
 /* Takes its own hold on `s`.  NULL with errno. */
