@@ -51,8 +51,8 @@ what_is_no_list_is_said_so(void **state)
 		struct model_list list;
 		struct fault why = { 0 };
 
-		assert_int_equal(model_list_parse(bodies[i], strlen(bodies[i]),
-				     &list, &why),
+		assert_int_equal(
+		    model_list_parse(bodies[i], strlen(bodies[i]), &list, &why),
 		    -1);
 		assert_int_not_equal(why.kind, FAULT_NONE);
 		model_list_clear(&list);
