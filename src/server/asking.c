@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/cancel.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/upstream.h"
@@ -117,7 +118,7 @@ ask(enum counting_way way, struct server *server, const struct settings *s,
 	buf_init(&q.answer, MAX_ANSWER_BYTES);
 	buf_init(&url, 8192);
 	buf_init(&body, SIZE_MAX / 2);
-	if (counting_url(way, s->upstream.base, &url) == 0 &&
+	if (counting_url(way, s->upstream.base, s->upstream.query, &url) == 0 &&
 	    counting_print(way, chat, &body) == 0) {
 		call.url = url.data;
 		call.body = body.data;
@@ -161,6 +162,7 @@ asking_count(struct server *server, const struct settings *s, const cJSON *chat,
 		remember(server->asking, way, server_now_ms());
 		return count;
 	}
-	remember(server->asking, COUNTING_WAYS, server_now_ms());
+	if (cancel_reason(cancel) == CANCEL_NONE)
+		remember(server->asking, COUNTING_WAYS, server_now_ms());
 	return -1;
 }

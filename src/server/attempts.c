@@ -16,6 +16,7 @@
 #include "server/secret.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/verbose.h"
 #include "translate/errors.h"
 #include "translate/learn.h"
 #include "translate/tokens.h"
@@ -128,6 +129,7 @@ on_body(void *cookie, const char *bytes, size_t len)
 	struct attempts *a = cookie;
 	enum stream_state state;
 
+	verbose_body(a->settings, "from upstream", bytes, len);
 	if (!is_success(a->head.status)) {
 		buf_add(&a->refusal, bytes, len);
 		return a->refusal.failed ? -1 : 0;
@@ -348,6 +350,7 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 		.cookie = a,
 	};
 
+	verbose_body(a->settings, "to upstream", body->data, body->len);
 	a->has_head = false;
 	memset(&a->head, 0, sizeof(a->head));
 	buf_reset(&a->refusal);

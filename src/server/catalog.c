@@ -153,8 +153,8 @@ fetch(void *cookie)
 		.on_body = on_body,
 		.cookie = e,
 	};
-	int n =
-	    snprintf(url, sizeof(url), "%s/models", e->settings->upstream.base);
+	int n = snprintf(url, sizeof(url), "%s/models%s",
+	    e->settings->upstream.base, e->settings->upstream.query);
 
 	if (n > 0 && (size_t)n < sizeof(url)) {
 		upstream_perform(e->server->upstream, &call, &result);

@@ -6,6 +6,7 @@
 #include "server/relay.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,7 @@
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/stream_pipe.h"
+#include "server/verbose.h"
 #include "server/watch.h"
 #include "translate/models.h"
 #include "wire/anthropic.h"
@@ -161,6 +163,7 @@ parse(struct relay *r, bool count_only, struct fault *why)
 	const char *body = exchange_body(r->exchange, &r->in_bytes);
 	const char *extra = r->settings->upstream_body;
 
+	verbose_body(r->settings, "from client", body, r->in_bytes);
 	if (message_request_parse(
 		&r->request, body, r->in_bytes, &rules, why) == -1)
 		return -1;
@@ -294,6 +297,7 @@ answer_message(struct relay *r)
 	    stream_message(a->stream, &body, &a->fault) == 0) {
 		ratelimit_pass(r->exchange, &a->head);
 		r->out_bytes = body.len;
+		verbose_body(r->settings, "to client", body.data, body.len);
 		exchange_answer(r->exchange, 200, "application/json", &body);
 	} else {
 		ratelimit_pass(r->exchange, &a->head);
@@ -338,6 +342,7 @@ deliver_events(void *cookie, struct buf *events)
 		r->first_event_ms = server_now_ms();
 		decide(r, RELAY_STREAMING);
 	}
+	verbose_body(r->settings, "to client", events->data, events->len);
 	rc = stream_pipe_write(r->pipe_write, events->data, events->len,
 	    r->settings->client_stall_timeout_ms, &r->cancel);
 	r->out_bytes += events->len;

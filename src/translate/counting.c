@@ -90,8 +90,7 @@ add_content(cJSON *item, const cJSON *content, bool assistant)
 	if ((parts = cJSON_CreateArray()) == NULL ||
 	    !json_add(item, "content", parts))
 		return false;
-	cJSON_ArrayForEach(part, content)
-	{
+	cJSON_ArrayForEach(part, content) {
 		if (!add_part(parts, part, assistant))
 			return false;
 	}
@@ -142,8 +141,7 @@ add_message(cJSON *input, const cJSON *message)
 		    !add_content(item, content, says(role, "assistant")))
 			return false;
 	}
-	cJSON_ArrayForEach(call, json_get(message, "tool_calls"))
-	{
+	cJSON_ArrayForEach(call, json_get(message, "tool_calls")) {
 		if (!add_call(input, call))
 			return false;
 	}
@@ -170,8 +168,7 @@ shape_responses(cJSON *to, const cJSON *chat)
 
 	if (!copy(chat, "model", to) || !json_add(to, "input", array))
 		return false;
-	cJSON_ArrayForEach(item, json_get(chat, "messages"))
-	{
+	cJSON_ArrayForEach(item, json_get(chat, "messages")) {
 		if (!add_message(array, item))
 			return false;
 	}
@@ -180,8 +177,7 @@ shape_responses(cJSON *to, const cJSON *chat)
 	array = cJSON_CreateArray();
 	if (!json_add(to, "tools", array))
 		return false;
-	cJSON_ArrayForEach(item, tools)
-	{
+	cJSON_ArrayForEach(item, tools) {
 		if (!add_tool(array, item))
 			return false;
 	}
@@ -207,20 +203,19 @@ counting_print(enum counting_way way, const cJSON *chat, struct buf *out)
 }
 
 int
-counting_url(enum counting_way way, const char *base, struct buf *out)
+counting_url(
+    enum counting_way way, const char *base, const char *query, struct buf *out)
 {
 	const char *host = strstr(base, "://");
-	size_t all = strcspn(base, "?");
-	size_t stem;
+	size_t stem = strlen(base);
 
 	if (host == NULL)
 		return -1;
-	stem = ways[way].at_root
-		   ? (size_t)(host + 3 - base) + strcspn(host + 3, "/?")
-		   : all;
+	if (ways[way].at_root)
+		stem = (size_t)(host + 3 - base) + strcspn(host + 3, "/");
 	buf_add(out, base, stem);
 	buf_add_str(out, ways[way].path);
-	buf_add_str(out, base + all);
+	buf_add_str(out, query);
 	return out->failed ? -1 : 0;
 }
 

@@ -25,9 +25,10 @@ enum counting_way {
  */
 int counting_print(enum counting_way way, const cJSON *chat, struct buf *out);
 
-/* Appends the way's URL, made of a base such as "https://host/v1" (its query
- * kept).  0, or -1 where the base has no host. */
-int counting_url(enum counting_way way, const char *base, struct buf *out);
+/* Appends the way's URL, made of a base such as "https://host/v1" and a query
+ * ("" or "?…").  0, or -1 where the base has no host. */
+int counting_url(enum counting_way way, const char *base, const char *query,
+    struct buf *out);
 
 /* The count in an answer, or -1 where there is none. */
 int64_t counting_read(enum counting_way way, const char *body, size_t len);

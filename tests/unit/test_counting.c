@@ -77,13 +77,13 @@ urls_keep_the_query_and_vllm_counts_at_the_root(void **state)
 {
 	static const struct {
 		enum counting_way way;
-		const char *base, *want;
+		const char *base, *query, *want;
 	} cases[] = {
-		{ COUNTING_LLAMA, "http://h:1/v1",
+		{ COUNTING_LLAMA, "http://h:1/v1", "",
 		    "http://h:1/v1/chat/completions/input_tokens" },
-		{ COUNTING_VLLM, "http://h:1/v1", "http://h:1/tokenize" },
-		{ COUNTING_VLLM, "http://h:1", "http://h:1/tokenize" },
-		{ COUNTING_OPENAI, "https://h/openai/v1?api-version=x",
+		{ COUNTING_VLLM, "http://h:1/v1", "", "http://h:1/tokenize" },
+		{ COUNTING_VLLM, "http://h:1", "", "http://h:1/tokenize" },
+		{ COUNTING_OPENAI, "https://h/openai/v1", "?api-version=x",
 		    "https://h/openai/v1/responses/"
 		    "input_tokens?api-version=x" },
 	};
@@ -93,8 +93,9 @@ urls_keep_the_query_and_vllm_counts_at_the_root(void **state)
 		struct buf url;
 
 		buf_init(&url, 1024);
-		assert_int_equal(
-		    counting_url(cases[i].way, cases[i].base, &url), 0);
+		assert_int_equal(counting_url(cases[i].way, cases[i].base,
+				     cases[i].query, &url),
+		    0);
 		assert_string_equal(buf_str(&url), cases[i].want);
 		buf_clear(&url);
 	}
