@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "server/cancel.h"
+#include "server/catalog.h"
 #include "server/lessons.h"
 #include "server/log.h"
 #include "server/scales.h"
@@ -19,7 +20,9 @@
 #include "server/verbose.h"
 #include "translate/errors.h"
 #include "translate/learn.h"
+#include "translate/models.h"
 #include "translate/tokens.h"
+#include "translate/window.h"
 #include "wire/json.h"
 
 /* Of an answer that is no success: enough for any error body. */
@@ -53,22 +56,56 @@ error_context(const struct attempts *a)
 
 /* -- making the request --------------------------------------------------- */
 
-/* Translates with the profile as it now is. */
+/* The model's context window in tokens: as set, else as listed; 0. */
+static int64_t
+window(const struct attempts *a)
+{
+	const struct settings *s = a->settings;
+	const char *model = a->context.model;
+
+	for (size_t i = 0; i < s->n_context_windows; i++)
+		if (model_glob(s->context_windows[i].glob, model))
+			return strtoll(s->context_windows[i].model, NULL, 10);
+	return catalog_window(a->server->catalog, model);
+}
+
+/* Weighs the prompt and sees that it fits. */
+static int
+weigh(struct attempts *a)
+{
+	struct token_parts parts;
+	struct token_scale scale;
+	int64_t tokens, limit = window(a);
+
+	tokens_weigh(a->translation.body, &parts);
+	a->estimate = tokens_estimate(&parts);
+	scales_get(a->server->scales, a->context.model, &scale);
+	tokens = tokens_scaled(&scale, a->estimate);
+	a->translation.terms.input_tokens = tokens;
+	if (a->request->max_tokens == -1) /* only to be counted */
+		return 0;
+	if (window_check(tokens, scale.samples, limit, &a->fault) == -1)
+		return -1;
+	if (window_lower_max_tokens(
+		a->translation.body, tokens, scale.samples, limit))
+		log_say(LOG_INFO, "max_tokens lowered: %lld + %lld > %lld",
+		    (long long)tokens, (long long)a->request->max_tokens,
+		    (long long)limit);
+	return 0;
+}
+
+/* Translates with the profile as it now is, and all that was learned. */
 static int
 translate(struct attempts *a)
 {
-	struct token_parts parts;
-
 	translation_clear(&a->translation);
 	a->context.profile = &a->profile;
 	if (request_translate(
 		a->request, &a->context, &a->translation, &a->fault) == -1)
 		return -1;
-	tokens_weigh(a->translation.body, &parts);
-	a->estimate = tokens_estimate(&parts);
-	a->translation.terms.input_tokens =
-	    scales_estimate(a->server->scales, a->context.model, a->estimate);
-	return 0;
+	for (size_t i = 0; i < a->n_known; i++)
+		learn_mend(&a->known[i], a->translation.body);
+	return weigh(a);
 }
 
 int
@@ -82,6 +119,8 @@ attempts_prepare(struct attempts *a)
 	    &a->settings->profile, up->host, a->context.model, &a->profile);
 	lessons_apply(
 	    a->server->lessons, up->base, a->context.model, &a->profile);
+	a->n_known = lessons_get(a->server->lessons, up->base, a->context.model,
+	    a->known, LESSONS_PER_MODEL);
 	return translate(a);
 }
 
@@ -320,6 +359,8 @@ learn(struct attempts *a)
 	fault_clear(&a->fault);
 	if (learn_mend(&lesson, a->translation.body))
 		return true;
+	a->n_known = lessons_get(a->server->lessons, up->base, a->context.model,
+	    a->known, LESSONS_PER_MODEL);
 	return translate(a) == 0;
 }
 
@@ -390,8 +431,8 @@ try_once(struct attempts *a)
 		if (!other && is_wrong_path(a)) {
 			call_upstream(a, up->other_url, &body);
 			if (a->has_head && is_success(a->head.status))
-				lessons_set_other_url(
-				    a->server->lessons, up->base);
+				lessons_prefer_other_url(a->server->lessons,
+				    up->base, true, (long long)time(NULL));
 		}
 		settle(a);
 	}

@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include "server/lessons.h"
 #include "server/upstream.h"
 #include "translate/dialect.h"
 #include "translate/request.h"
@@ -51,12 +52,15 @@ struct attempts {
 	struct buf events, refusal;
 	long long delivered_ms;
 	int64_t estimate; /* of the prompt, before any calibration */
+	struct lesson known[LESSONS_PER_MODEL];
+	size_t n_known;
 	bool has_head;
 };
 
 /*
  * Translates the request with what is known of the upstream and makes the
- * terms ready, without calling anybody.  0, or -1 with a->fault.
+ * terms ready, without calling anybody; refuses what cannot fit the model's
+ * context window.  0, or -1 with a->fault.
  */
 int attempts_prepare(struct attempts *a);
 

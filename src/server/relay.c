@@ -14,11 +14,14 @@
 #include <unistd.h>
 
 #include "server/attempts.h"
+#include "server/asking.h"
 #include "server/cancel.h"
+#include "server/catalog.h"
 #include "server/exchange.h"
 #include "server/log.h"
 #include "server/pool.h"
 #include "server/ratelimit.h"
+#include "server/scales.h"
 #include "server/secret.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -212,6 +215,8 @@ prepare(struct relay *r, bool count_only)
 		.own_key = r->settings->upstream_key != NULL,
 		.client_model = req->model,
 	};
+	catalog_refresh(r->server, r->settings,
+	    r->settings->upstream_key != NULL ? NULL : a->client_key);
 	return attempts_prepare(a);
 }
 
@@ -467,6 +472,24 @@ relay_messages(struct server *server, struct exchange *x)
 	relay_drop(r);
 }
 
+/* As the upstream counts, where it can; else our estimate. */
+static long long
+count(struct relay *r)
+{
+	struct attempts *a = &r->attempts;
+	int64_t tokens;
+
+	watch_add(r->server->watch, r->client_fd, &r->cancel);
+	tokens = asking_count(r->server, r->settings, a->translation.body,
+	    r->settings->upstream_key != NULL ? NULL : a->client_key,
+	    &r->cancel);
+	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	if (tokens == -1)
+		return a->translation.terms.input_tokens;
+	scales_learn(r->server->scales, a->context.model, a->estimate, tokens);
+	return tokens;
+}
+
 void
 relay_count_tokens(struct server *server, struct exchange *x)
 {
@@ -479,7 +502,7 @@ relay_count_tokens(struct server *server, struct exchange *x)
 	if (prepare(r, true) == -1) {
 		exchange_answer_fault(x, &r->attempts.fault);
 	} else {
-		tokens = (long long)r->attempts.translation.terms.input_tokens;
+		tokens = count(r);
 		buf_init(&body, 256);
 		buf_printf(&body, "{\"input_tokens\":%lld", tokens);
 		if (r->request.context_management)
