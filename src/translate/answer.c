@@ -4,12 +4,11 @@
 
 #include <string.h>
 
+#include "translate/delta.h"
 #include "translate/errors.h"
 #include "translate/reply.h"
 #include "translate/tokens.h"
 #include "wire/openai.h"
-
-#define REFUSAL_MAX 65536 /* bytes kept for stop_details.explanation */
 
 void
 answer_init(struct answer *a, const struct reply_terms *terms,
@@ -41,235 +40,6 @@ bool
 answer_failed(const struct answer *a)
 {
 	return blocks_failed(&a->blocks) || content_failed(&a->content);
-}
-
-/* -- content --------------------------------------------------------------- */
-
-static void
-read_refusal(struct answer *a, struct json_slice body, bool is_shown)
-{
-	if (body.len == 0)
-		return;
-	buf_add(&a->refusal, body.text, body.len);
-	/* Too long for an explanation: the text has it all. */
-	a->refusal.failed = false;
-	if (is_shown)
-		content_text(&a->content, body);
-}
-
-static void
-read_thought_part(
-    struct answer *a, const struct json_doc *doc, const cJSON *part)
-{
-	struct openai_texts texts;
-	const cJSON *text;
-
-	if (a->terms->ignore_reasoning)
-		return;
-	openai_texts_begin(&texts, part);
-	while ((text = openai_texts_next(&texts)) != NULL &&
-	       !a->has_reasoning_field)
-		content_thought(
-		    &a->content, FORM_CONTENT_PARTS, json_body(doc, text));
-	blocks_details(&a->blocks, FORM_CONTENT_PARTS, doc, part, a->is_whole);
-}
-
-static void
-read_part(struct answer *a, const struct json_doc *doc, const cJSON *part)
-{
-	enum openai_part_kind kind = openai_part_kind(part);
-	struct openai_texts texts;
-	const cJSON *text;
-
-	if (cJSON_IsString(part)) {
-		content_text(&a->content, json_body(doc, part));
-		return;
-	}
-	if (kind == PART_THOUGHT) {
-		read_thought_part(a, doc, part);
-		return;
-	}
-	if (kind == PART_OTHER)
-		return;
-	openai_texts_begin(&texts, part);
-	while ((text = openai_texts_next(&texts)) != NULL) {
-		if (kind == PART_TEXT)
-			content_text(&a->content, json_body(doc, text));
-		else
-			read_refusal(a, json_body(doc, text), true);
-	}
-}
-
-static void
-read_content(struct answer *a, const struct json_doc *doc, const cJSON *content)
-{
-	const cJSON *part;
-
-	if (cJSON_IsString(content))
-		content_text(&a->content, json_body(doc, content));
-	else if (cJSON_IsObject(content))
-		read_part(a, doc, content);
-	else if (cJSON_IsArray(content))
-		cJSON_ArrayForEach(part, content)
-			read_part(a, doc, part);
-}
-
-/* -- reasoning ------------------------------------------------------------- */
-
-/* The first field that has text: the same thought may come in several. */
-static bool
-read_reasoning_field(
-    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
-{
-	const struct {
-		const cJSON *item;
-		enum reasoning_form form;
-	} fields[] = {
-		{ d->reasoning_content, FORM_REASONING_CONTENT },
-		{ d->reasoning, FORM_REASONING },
-		{ d->reasoning_text, FORM_REASONING_TEXT },
-	};
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-		struct json_slice body;
-
-		if (!cJSON_IsString(fields[i].item))
-			continue;
-		body = json_body(doc, fields[i].item);
-		if (body.len == 0)
-			continue;
-		content_thought(&a->content, (int)fields[i].form, body);
-		return true;
-	}
-	return false;
-}
-
-static void
-read_details(struct answer *a, const struct json_doc *doc, const cJSON *details,
-    bool is_shown)
-{
-	const cJSON *entry, *text;
-	struct openai_texts texts;
-
-	if (!cJSON_IsArray(details))
-		return;
-	if (details->child == NULL)
-		a->blocks.thought.details.has_empty = true;
-	cJSON_ArrayForEach(entry, details) {
-		blocks_details(&a->blocks, FORM_REASONING_DETAILS, doc, entry,
-		    a->is_whole);
-		if (!is_shown)
-			continue;
-		openai_texts_begin(&texts, entry);
-		while ((text = openai_texts_next(&texts)) != NULL)
-			content_thought(&a->content, FORM_REASONING_DETAILS,
-			    json_body(doc, text));
-	}
-}
-
-static void
-read_reasoning(
-    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
-{
-	bool has_text;
-
-	if (a->terms->ignore_reasoning)
-		return;
-	has_text = read_reasoning_field(a, doc, d);
-	a->has_reasoning_field |= has_text;
-	read_details(a, doc, d->reasoning_details, !a->has_reasoning_field);
-	if (d->reasoning_opaque != NULL)
-		blocks_opaque(&a->blocks, doc, d->reasoning_opaque);
-}
-
-/* -- calls ----------------------------------------------------------------- */
-
-static bool
-tells_a_call(const struct openai_call *call)
-{
-	return call->id[0] != '\0' || call->name[0] != '\0' ||
-	       call->arguments != NULL || call->thought_signature[0] != '\0';
-}
-
-static void
-read_call(struct answer *a, const struct slots_context *context,
-    const struct json_doc *doc, const struct openai_call *call)
-{
-	if (!tells_a_call(call))
-		return;
-	content_flush(&a->content);
-	if (!answer_must_end(a))
-		blocks_call(&a->blocks, context, doc, call);
-}
-
-static void
-read_calls(struct answer *a, const struct json_doc *doc,
-    const struct openai_delta *d, int64_t choice)
-{
-	struct slots_context context = { choice, a->is_whole, false, false };
-	struct openai_call call;
-	const cJSON *item = d->tool_calls;
-
-	if (cJSON_IsArray(item)) {
-		item = item->child;
-		context.is_several = item != NULL && item->next != NULL;
-	}
-	for (; item != NULL; item = item->next) {
-		if (cJSON_IsObject(item)) {
-			openai_call_read(doc, item, &call);
-			read_call(a, &context, doc, &call);
-		}
-		if (item == d->tool_calls)
-			break;
-	}
-	if (!cJSON_IsObject(d->function_call))
-		return;
-	context = (struct slots_context){ choice, false, false, true };
-	openai_function_read(d->function_call, &call);
-	read_call(a, &context, doc, &call);
-}
-
-/* -- choices --------------------------------------------------------------- */
-
-/* Text and reasoning are those of the first choice that has any. */
-static bool
-is_text_choice(struct answer *a, int64_t choice, const struct openai_delta *d)
-{
-	if (a->has_text_choice)
-		return a->text_choice == choice;
-	if (!cJSON_IsArray(d->content) && !cJSON_IsObject(d->content) &&
-	    (!cJSON_IsString(d->content) || *d->content->valuestring == '\0') &&
-	    d->reasoning_content == NULL && d->reasoning == NULL &&
-	    d->reasoning_text == NULL && d->refusal == NULL &&
-	    d->reasoning_details == NULL && d->audio == NULL)
-		return true;
-	a->has_text_choice = true;
-	a->text_choice = choice;
-	return true;
-}
-
-static void
-read_delta(struct answer *a, const struct json_doc *doc, const cJSON *object,
-    int64_t choice)
-{
-	struct openai_delta d;
-	const cJSON *transcript;
-
-	openai_delta_read(object, &d);
-	if (is_text_choice(a, choice, &d)) {
-		read_reasoning(a, doc, &d);
-		read_content(a, doc, d.content);
-		if (cJSON_IsString(d.refusal))
-			read_refusal(a, json_body(doc, d.refusal),
-			    !a->is_whole || a->blocks.text_bytes == 0);
-		transcript = json_get(d.audio, "transcript");
-		if (cJSON_IsString(transcript))
-			content_text(&a->content, json_body(doc, transcript));
-		if (search_read(&a->blocks.search, doc, d.annotations) == -1)
-			fault_no_memory(a->why);
-	}
-	if (d.tool_calls != NULL || d.function_call != NULL)
-		read_calls(a, doc, &d, choice);
 }
 
 /* Which of the client's sequences stopped the upstream, if it says so. */
@@ -336,8 +106,10 @@ read_choice(struct answer *a, const struct json_doc *doc, const cJSON *object,
 	    choice.delta->child != NULL)
 		a->has_delta = true;
 	if (cJSON_IsObject(told))
-		read_delta(a, doc, told, key);
+		delta_read(a, doc, told, key);
 	read_finish(a, &choice);
+	if (choice.usage != NULL || choice.finish_reason != NULL)
+		a->plain.len = 0;
 }
 
 /* -- objects --------------------------------------------------------------- */
@@ -354,19 +126,6 @@ holds_error(struct answer *a, const struct json_doc *doc, const cJSON *object)
 	return error_in_object(doc, object, &ctx, a->why);
 }
 
-static bool
-choices_hold_error(
-    struct answer *a, const struct json_doc *doc, const cJSON *choices)
-{
-	const cJSON *choice;
-
-	cJSON_ArrayForEach(choice, choices)
-		if (json_get_set(choice, "error") != NULL &&
-		    holds_error(a, doc, choice))
-			return true;
-	return false;
-}
-
 void
 answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 {
@@ -374,10 +133,9 @@ answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 	const cJSON *choice;
 	int64_t position = 0;
 
+	a->plain.len = 0;
 	openai_chunk_read(object, &chunk);
-	if (holds_error(a, doc, object) ||
-	    (cJSON_IsArray(chunk.choices) &&
-		choices_hold_error(a, doc, chunk.choices))) {
+	if (holds_error(a, doc, object)) {
 		a->is_upstream_error = true;
 		return;
 	}
@@ -395,11 +153,24 @@ answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 		answer_start(a);
 	if (cJSON_IsObject(chunk.choices)) {
 		read_choice(a, doc, chunk.choices, 0);
+		a->plain.len = 0;
 		return;
 	}
 	cJSON_ArrayForEach(choice, chunk.choices)
 		if (!answer_must_end(a))
 			read_choice(a, doc, choice, position++);
+	if (chunk.usage != NULL || chunk.x_groq != NULL ||
+	    chunk.citations != NULL || position != 1)
+		a->plain.len = 0;
+}
+
+void
+answer_repeat(struct answer *a, struct json_slice body, int form)
+{
+	if (form == FORM_NONE)
+		content_text(&a->content, body);
+	else if (!a->terms->ignore_reasoning)
+		content_thought(&a->content, form, body);
 }
 
 bool
@@ -424,8 +195,8 @@ estimate_output(const struct answer *a)
 void
 answer_usage(const struct answer *a, struct stream_usage *usage)
 {
-	usage_settle(
-	    &a->usage, a->terms->input_tokens, estimate_output(a), usage);
+	usage_settle(&a->usage, a->terms->input_tokens, estimate_output(a),
+	    a->blocks.text_bytes == 0 && !a->blocks.has_calls, usage);
 }
 
 void

@@ -13,6 +13,8 @@
 #include "translate/stream.h"
 #include "translate/usage.h"
 
+#define REFUSAL_MAX 65536 /* bytes kept for stop_details.explanation */
+
 struct answer {
 	struct blocks blocks;
 	struct content content;
@@ -31,6 +33,9 @@ struct answer {
 	int64_t text_choice;	/* whose text and reasoning are shown */
 	struct buf refusal;	/* escaped body */
 	const char *stopped_by; /* what the upstream says; of terms->stop */
+	struct json_slice
+	    plain; /* all that the last object said, in its text */
+	enum reasoning_form plain_form;
 };
 
 void answer_init(struct answer *a, const struct reply_terms *terms,
@@ -40,6 +45,10 @@ void answer_clear(struct answer *a);
 /* Reads a chunk or a completion; an error in it goes to `why`. */
 void
 answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object);
+
+/* Takes a text as if an object like the last one, which said no more than a
+ * text of this form, had brought it. */
+void answer_repeat(struct answer *a, struct json_slice body, int form);
 
 /* Whether no more of the answer is wanted. */
 bool answer_must_end(const struct answer *a);

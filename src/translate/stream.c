@@ -10,12 +10,11 @@
 
 #include "translate/answer.h"
 #include "translate/errors.h"
+#include "translate/excerpt.h"
+#include "translate/repeat.h"
 #include "translate/reply.h"
 #include "wire/buf.h"
 #include "wire/sse.h"
-#include "wire/utf8.h"
-
-#define EXCERPT_MAX 500
 
 enum framing {
 	UNKNOWN, /* nothing but white space so far */
@@ -34,8 +33,8 @@ struct stream {
 	struct answer answer;
 	struct sse sse;
 	struct buf body;
-	char head[EXCERPT_MAX]; /* the first bytes, for an error's text */
-	size_t head_len;
+	struct repeat repeat;
+	struct excerpt head;
 	size_t total;
 	bool has_event;
 	const char *stop_reason;
@@ -56,6 +55,7 @@ stream_new(const struct reply_terms *terms, const struct stream_env *env)
 	answer_init(&s->answer, terms, env, &s->fault);
 	sse_init(&s->sse, env->max_line_bytes);
 	buf_init(&s->body, env->max_reply_bytes);
+	repeat_init(&s->repeat, env->max_line_bytes);
 	return s;
 }
 
@@ -67,6 +67,7 @@ stream_free(struct stream *s)
 	answer_clear(&s->answer);
 	sse_clear(&s->sse);
 	buf_clear(&s->body);
+	repeat_clear(&s->repeat);
 	free(s);
 }
 
@@ -152,67 +153,11 @@ settle(struct stream *s)
 	return answer_must_end(&s->answer) ? end(s) : STREAM_OPEN;
 }
 
-/* -- what the upstream said in place of an answer ---------------------------
- */
-
-/* The first bytes of the answer as one line of clean text. */
-static void
-fail_with_excerpt(struct stream *s)
-{
-	const unsigned char *p = (const unsigned char *)s->head;
-	char text[EXCERPT_MAX + 1];
-	size_t len = 0, n;
-
-	for (size_t i = 0; i < s->head_len; i += n == 0 ? 1 : n) {
-		n = utf8_char_len(p + i, s->head_len - i);
-		if (n == 0 || p[i] == 0x7F) {
-			text[len++] = '?';
-		} else if (p[i] <= ' ') {
-			if (len > 0 && text[len - 1] != ' ')
-				text[len++] = ' ';
-		} else {
-			memcpy(text + len, p + i, n);
-			len += n;
-		}
-	}
-	len = error_scrub(text, len);
-	text[len] = '\0';
-	fault_set(&s->fault, FAULT_INTERNAL,
-	    "upstream sent no chat completion but: %s", text);
-}
-
-static bool
-head_is_empty(const struct stream *s)
-{
-	bool in_comment = false, at_start = true;
-
-	for (size_t i = 0; i < s->head_len; i++) {
-		char c = s->head[i];
-
-		if (c == '\n' || c == '\r')
-			in_comment = false, at_start = true;
-		else if (at_start && c == ':')
-			in_comment = true;
-		else if (!in_comment && strchr(" \t\xEF\xBB\xBF", c) == NULL)
-			return false;
-		else if (!in_comment && (c == ' ' || c == '\t'))
-			at_start = false;
-	}
-	return true;
-}
-
 /* The end of a body in which no object was found. */
 static enum stream_state
 fail_without_object(struct stream *s)
 {
-	if (head_is_empty(s))
-		return fail_with(
-		    s, FAULT_BAD_GATEWAY, "upstream sent an empty answer");
-	if (s->head_len >= 2 && memcmp(s->head, "\x1F\x8B", 2) == 0)
-		return fail_with(s, FAULT_INTERNAL,
-		    "upstream sent a compressed answer that nobody asked "
-		    "for");
-	fail_with_excerpt(s);
+	excerpt_tell(&s->head, &s->fault);
 	return fail(s);
 }
 
@@ -232,6 +177,8 @@ read_json(struct stream *s, const char *text, size_t len)
 		rc = why.kind == FAULT_INTERNAL ? -1 : 0;
 	} else if (cJSON_IsObject(doc.root)) {
 		answer_read(&s->answer, &doc, doc.root);
+		repeat_learn(&s->repeat, (struct json_slice){ text, len },
+		    s->answer.plain, s->answer.plain_form);
 		rc = 1;
 	} else if (cJSON_IsArray(doc.root)) {
 		cJSON_ArrayForEach(item, doc.root) {
@@ -274,11 +221,18 @@ is_end_mark(struct json_slice data)
 static enum stream_state
 read_data(struct stream *s, struct json_slice data, bool *is_read)
 {
+	struct json_slice body;
+
 	if (is_end_mark(data)) {
 		*is_read = true;
 		return end(s);
 	}
-	*is_read = read_json(s, data.text, data.len) != 0;
+	if (repeat_is(&s->repeat, data, &body)) {
+		*is_read = true;
+		answer_repeat(&s->answer, body, s->repeat.form);
+	} else {
+		*is_read = read_json(s, data.text, data.len) != 0;
+	}
 	return settle(s);
 }
 
@@ -396,17 +350,6 @@ push_events(struct stream *s, const char *bytes, size_t len)
 	return fail(s);
 }
 
-static void
-keep_head(struct stream *s, const char *bytes, size_t len)
-{
-	size_t room = sizeof(s->head) - s->head_len;
-
-	if (len > room)
-		len = room;
-	memcpy(s->head + s->head_len, bytes, len);
-	s->head_len += len;
-}
-
 enum stream_state
 stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out)
 {
@@ -415,7 +358,7 @@ stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out)
 	if (s->state != STREAM_OPEN || len == 0)
 		return s->state;
 	emit_to(&s->answer.blocks.emit, out);
-	keep_head(s, bytes, len);
+	excerpt_add(&s->head, bytes, len);
 	if (len > s->env->max_reply_bytes - s->total) {
 		fault_set(&s->fault, FAULT_BAD_GATEWAY,
 		    "upstream's answer is larger than %zu bytes",
@@ -429,7 +372,7 @@ stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out)
 		push_events(s, bytes + skip, len - skip);
 	else if (s->framing == BODY)
 		buf_add(&s->body, bytes + skip, len - skip);
-	else if (s->framing == PAGE && s->head_len == sizeof(s->head))
+	else if (s->framing == PAGE && s->head.len == EXCERPT_MAX)
 		fail_without_object(s);
 	if (s->state == STREAM_OPEN && (s->body.failed || out->failed)) {
 		fault_no_memory(&s->fault);

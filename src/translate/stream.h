@@ -72,7 +72,8 @@ enum stream_state stream_finish(struct stream *s, struct buf *out);
 enum stream_state
 stream_abort(struct stream *s, const struct fault *cause, struct buf *out);
 
-/* finish_reason was seen and usage not yet: the relay waits 5 s, no more. */
+/* finish_reason was seen, the end mark not: the relay waits for 5 s of silence,
+ * no more, and calls stream_finish(). */
 bool stream_awaits_end(const struct stream *s);
 
 /* Whether message_start was appended. */

@@ -104,7 +104,7 @@ at_least_0(int64_t n)
 
 void
 usage_settle(const struct usage *u, int64_t estimate_in, int64_t estimate_out,
-    struct stream_usage *settled)
+    bool is_empty, struct stream_usage *settled)
 {
 	int64_t cached = at_least_0(u->cached);
 	int64_t written = at_least_0(u->cache_write);
@@ -115,7 +115,7 @@ usage_settle(const struct usage *u, int64_t estimate_in, int64_t estimate_out,
 	if (output >= 0 && u->prompt >= 0 && u->reasoning > 0 &&
 	    u->total - u->prompt - output == u->reasoning)
 		output += u->reasoning;
-	if (output <= 0)
+	if (output < 0 || (output == 0 && !is_empty))
 		output = estimate_out > 0 ? estimate_out : 1;
 	settled->reported = u->prompt >= 0;
 	settled->prompt_tokens = prompt;

@@ -30,10 +30,10 @@ void usage_read_tier(struct usage *u, const char *tier);
 
 /*
  * The counts for the client.  `estimate_in` and `estimate_out` stand in where
- * the upstream told nothing.
+ * the upstream told nothing; `is_empty`: it wrote nothing, so 0 may be true.
  */
 void usage_settle(const struct usage *u, int64_t estimate_in,
-    int64_t estimate_out, struct stream_usage *settled);
+    int64_t estimate_out, bool is_empty, struct stream_usage *settled);
 
 /* The same as an Anthropic usage object's members. */
 void usage_emit(const struct usage *u, const struct stream_usage *settled,

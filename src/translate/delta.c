@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads what a delta or a message says.  Knows no choices and no ends. */
+#include "translate/delta.h"
+
+#include "translate/reply.h"
+#include "wire/openai.h"
+
+static void
+read_refusal(struct answer *a, struct json_slice body, bool is_shown)
+{
+	if (body.len == 0)
+		return;
+	buf_add(&a->refusal, body.text, body.len);
+	/* Too long for an explanation: the text has it all. */
+	a->refusal.failed = false;
+	if (is_shown)
+		content_text(&a->content, body);
+}
+
+static void
+read_thought_part(
+    struct answer *a, const struct json_doc *doc, const cJSON *part)
+{
+	struct openai_texts texts;
+	const cJSON *text;
+
+	if (a->terms->ignore_reasoning)
+		return;
+	openai_texts_begin(&texts, part);
+	while ((text = openai_texts_next(&texts)) != NULL &&
+	       !a->has_reasoning_field)
+		content_thought(
+		    &a->content, FORM_CONTENT_PARTS, json_body(doc, text));
+	blocks_details(&a->blocks, FORM_CONTENT_PARTS, doc, part, a->is_whole);
+}
+
+static void
+read_part(struct answer *a, const struct json_doc *doc, const cJSON *part)
+{
+	enum openai_part_kind kind = openai_part_kind(part);
+	struct openai_texts texts;
+	const cJSON *text;
+
+	if (cJSON_IsString(part)) {
+		content_text(&a->content, json_body(doc, part));
+		return;
+	}
+	if (kind == PART_THOUGHT) {
+		read_thought_part(a, doc, part);
+		return;
+	}
+	if (kind == PART_OTHER)
+		return;
+	openai_texts_begin(&texts, part);
+	while ((text = openai_texts_next(&texts)) != NULL) {
+		if (kind == PART_TEXT)
+			content_text(&a->content, json_body(doc, text));
+		else
+			read_refusal(a, json_body(doc, text), true);
+	}
+}
+
+static void
+read_content(struct answer *a, const struct json_doc *doc, const cJSON *content)
+{
+	const cJSON *part;
+
+	if (cJSON_IsString(content))
+		content_text(&a->content, json_body(doc, content));
+	else if (cJSON_IsObject(content))
+		read_part(a, doc, content);
+	else if (cJSON_IsArray(content))
+		cJSON_ArrayForEach(part, content)
+			read_part(a, doc, part);
+}
+
+/* -- reasoning ------------------------------------------------------------- */
+
+/* The first field that has text: the same thought may come in several. */
+static bool
+read_reasoning_field(
+    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
+{
+	const struct {
+		const cJSON *item;
+		enum reasoning_form form;
+	} fields[] = {
+		{ d->reasoning_content, FORM_REASONING_CONTENT },
+		{ d->reasoning, FORM_REASONING },
+		{ d->reasoning_text, FORM_REASONING_TEXT },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		struct json_slice body;
+
+		if (!cJSON_IsString(fields[i].item))
+			continue;
+		body = json_body(doc, fields[i].item);
+		if (body.len == 0)
+			continue;
+		content_thought(&a->content, (int)fields[i].form, body);
+		return true;
+	}
+	return false;
+}
+
+static void
+read_details(struct answer *a, const struct json_doc *doc, const cJSON *details,
+    bool is_shown)
+{
+	const cJSON *entry, *text;
+	struct openai_texts texts;
+
+	if (!cJSON_IsArray(details))
+		return;
+	if (details->child == NULL)
+		a->blocks.thought.details.has_empty = true;
+	cJSON_ArrayForEach(entry, details) {
+		blocks_details(&a->blocks, FORM_REASONING_DETAILS, doc, entry,
+		    a->is_whole);
+		if (!is_shown)
+			continue;
+		openai_texts_begin(&texts, entry);
+		while ((text = openai_texts_next(&texts)) != NULL)
+			content_thought(&a->content, FORM_REASONING_DETAILS,
+			    json_body(doc, text));
+	}
+}
+
+static void
+read_reasoning(
+    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
+{
+	bool has_text;
+
+	if (a->terms->ignore_reasoning)
+		return;
+	has_text = read_reasoning_field(a, doc, d);
+	a->has_reasoning_field |= has_text;
+	read_details(a, doc, d->reasoning_details, !a->has_reasoning_field);
+	if (d->reasoning_opaque != NULL)
+		blocks_opaque(&a->blocks, doc, d->reasoning_opaque);
+}
+
+/* -- calls ----------------------------------------------------------------- */
+
+static bool
+tells_a_call(const struct openai_call *call)
+{
+	return call->id[0] != '\0' || call->name[0] != '\0' ||
+	       call->arguments != NULL || call->thought_signature[0] != '\0';
+}
+
+static void
+read_call(struct answer *a, const struct slots_context *context,
+    const struct json_doc *doc, const struct openai_call *call)
+{
+	if (!tells_a_call(call))
+		return;
+	content_flush(&a->content);
+	if (!answer_must_end(a))
+		blocks_call(&a->blocks, context, doc, call);
+}
+
+static void
+read_calls(struct answer *a, const struct json_doc *doc,
+    const struct openai_delta *d, int64_t choice)
+{
+	struct slots_context context = { choice, a->is_whole, false, false };
+	struct openai_call call;
+	const cJSON *item = d->tool_calls;
+
+	if (cJSON_IsArray(item)) {
+		item = item->child;
+		context.is_several = item != NULL && item->next != NULL;
+	}
+	for (; item != NULL; item = item->next) {
+		if (cJSON_IsObject(item)) {
+			openai_call_read(doc, item, &call);
+			read_call(a, &context, doc, &call);
+		}
+		if (item == d->tool_calls)
+			break;
+	}
+	if (!cJSON_IsObject(d->function_call))
+		return;
+	context = (struct slots_context){ choice, false, false, true };
+	openai_function_read(d->function_call, &call);
+	read_call(a, &context, doc, &call);
+}
+
+/* -- all of it --------------------------------------------------------------
+ */
+
+/* Text and reasoning are those of the first choice that has any. */
+static bool
+is_text_choice(struct answer *a, int64_t choice, const struct openai_delta *d)
+{
+	if (a->has_text_choice)
+		return a->text_choice == choice;
+	if (!cJSON_IsArray(d->content) && !cJSON_IsObject(d->content) &&
+	    (!cJSON_IsString(d->content) || *d->content->valuestring == '\0') &&
+	    d->reasoning_content == NULL && d->reasoning == NULL &&
+	    d->reasoning_text == NULL && d->refusal == NULL &&
+	    d->reasoning_details == NULL && d->audio == NULL)
+		return true;
+	a->has_text_choice = true;
+	a->text_choice = choice;
+	return true;
+}
+
+/* Whether one string is all that a delta says, for repeat.h. */
+static void
+note_plain(
+    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
+{
+	const cJSON *strings[] = {
+		[FORM_NONE] = d->content,
+		[FORM_REASONING_CONTENT] = d->reasoning_content,
+		[FORM_REASONING] = d->reasoning,
+		[FORM_REASONING_TEXT] = d->reasoning_text,
+	};
+	int found = 0;
+
+	if (d->reasoning_details != NULL || d->reasoning_opaque != NULL ||
+	    d->refusal != NULL || d->audio != NULL || d->tool_calls != NULL ||
+	    d->function_call != NULL || d->annotations != NULL)
+		return;
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
+		struct json_slice body;
+
+		if (strings[i] == NULL)
+			continue;
+		body = json_body(doc, strings[i]);
+		if (!cJSON_IsString(strings[i]))
+			found = 2;
+		if (body.len == 0)
+			continue;
+		found++;
+		a->plain = body;
+		a->plain_form = (enum reasoning_form)i;
+	}
+	if (found != 1)
+		a->plain.len = 0;
+}
+
+void
+delta_read(struct answer *a, const struct json_doc *doc, const cJSON *object,
+    int64_t choice)
+{
+	struct openai_delta d;
+	const cJSON *transcript;
+
+	openai_delta_read(object, &d);
+	if (is_text_choice(a, choice, &d)) {
+		note_plain(a, doc, &d);
+		read_reasoning(a, doc, &d);
+		read_content(a, doc, d.content);
+		if (cJSON_IsString(d.refusal))
+			read_refusal(a, json_body(doc, d.refusal),
+			    !a->is_whole || a->blocks.text_bytes == 0);
+		transcript = json_get(d.audio, "transcript");
+		if (cJSON_IsString(transcript))
+			content_text(&a->content, json_body(doc, transcript));
+		if (search_read(&a->blocks.search, doc, d.annotations) == -1)
+			fault_no_memory(a->why);
+	}
+	if (d.tool_calls != NULL || d.function_call != NULL)
+		read_calls(a, doc, &d, choice);
+}
