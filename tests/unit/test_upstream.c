@@ -667,6 +667,79 @@ a_dead_kept_connection_is_replaced_when_retries_are_allowed(void **state)
 	loopback_stop(l);
 }
 
+/* Counts bytes till the head's Content-Length is there. */
+static void
+serve_large(struct loopback *l, int fd)
+{
+	char bytes[65536], *at;
+	size_t want = 0, have = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof(bytes) - 1, 0)) > 0) {
+		bytes[n] = '\0';
+		if (have == 0) {
+			at = strstr(bytes, "Content-Length: ");
+			assert_non_null(at);
+			want = strtoul(at + 16, NULL, 10);
+			assert_null(strstr(bytes, "Expect"));
+		}
+		have += (size_t)n;
+		if (have > want)
+			break;
+	}
+	atomic_fetch_add(&l->requests, 1);
+	say(fd, OK_HEAD "Content-Length: 5\r\n\r\nhello");
+	hear_end(l, fd);
+}
+
+static void
+a_large_body_goes_up_without_waiting(void **state)
+{
+	struct loopback *l = loopback_start(serve_large);
+	struct ask *a = new_ask(l->port);
+	size_t len = 8 << 20;
+	char *body = malloc(len);
+
+	(void)state;
+	memset(body, 'x', len);
+	a->call.body = body;
+	a->call.body_len = len;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_true(a->result.first_byte_ms < 900);
+	free(body);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+only_a_far_upstream_is_reached_through_a_proxy(void **state)
+{
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+	char proxy[64];
+
+	(void)state;
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", l->port);
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	setenv("http_proxy", proxy, 1);
+	snprintf(a->url, sizeof(a->url), "http://far.invalid/v1/chat");
+	a->settings.upstream.is_loopback = false;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_heard(l, "POST http://far.invalid/v1/chat HTTP/1.1\r\n");
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	perform(a);
+	assert_broken(a, CAUSE_CONNECT, "127.0.0.1 port 1");
+	unsetenv("http_proxy");
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
 /* -- failures ------------------------------------------------------------- */
 
 static void
@@ -1011,6 +1084,9 @@ main(void)
 		cmocka_unit_test(with_no_retries_a_request_is_never_sent_twice),
 		cmocka_unit_test(
 		    a_dead_kept_connection_is_replaced_when_retries_are_allowed),
+		cmocka_unit_test(a_large_body_goes_up_without_waiting),
+		cmocka_unit_test(
+		    only_a_far_upstream_is_reached_through_a_proxy),
 		cmocka_unit_test(a_refused_connection_names_host_and_cause),
 		cmocka_unit_test(a_name_that_is_none_is_a_dns_failure),
 		cmocka_unit_test(
