@@ -88,9 +88,14 @@ is_same_subject(const struct lesson *a, const struct lesson *b)
 		return true;
 	if (a->kind != b->kind)
 		return false;
-	if (a->kind == LESSON_DROP || a->kind == LESSON_SCHEMA_KEYWORD)
+	switch (a->kind) {
+	case LESSON_DROP:
+	case LESSON_DROP_STRICT:
+	case LESSON_SCHEMA_KEYWORD:
 		return strcmp(a->name, b->name) == 0;
-	return true;
+	default:
+		return true;
+	}
 }
 
 static bool
@@ -185,29 +190,38 @@ read_word(char *word)
 	return 0;
 }
 
+/* Leaves a lesson out whose name, an upstream's own word, would damage the
+ * file. */
 static void
-print(struct lessons *l, struct buf *out)
+print_entry(const struct entry *e, struct buf *out)
+{
+	struct lesson same;
+	char line[256] = OTHER_URL;
+
+	if (e->model[0] != '\0') {
+		learn_print(&e->lesson, line, sizeof(line));
+		if (learn_parse(line, &same) == -1)
+			return;
+	}
+	buf_add_int(out, e->learned_unix);
+	buf_add_char(out, ' ');
+	put_word(out, e->base);
+	buf_add_char(out, ' ');
+	put_word(out, e->model);
+	buf_add_char(out, ' ');
+	buf_add_str(out, line);
+	buf_add_char(out, '\n');
+}
+
+static void
+print(const struct lessons *l, struct buf *out)
 {
 	long long now = time(NULL);
-	char line[256];
 
 	buf_add_str(out, FIRST_LINE);
-	for (size_t i = 0; i < l->n; i++) {
-		if (!is_fresh(&l->entries[i], now))
-			continue;
-		if (l->entries[i].model[0] == '\0')
-			memcpy(line, OTHER_URL, sizeof(OTHER_URL));
-		else
-			learn_print(&l->entries[i].lesson, line, sizeof(line));
-		buf_add_int(out, l->entries[i].learned_unix);
-		buf_add_char(out, ' ');
-		put_word(out, l->entries[i].base);
-		buf_add_char(out, ' ');
-		put_word(out, l->entries[i].model);
-		buf_add_char(out, ' ');
-		buf_add_str(out, line);
-		buf_add_char(out, '\n');
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (is_fresh(&l->entries[i], now))
+			print_entry(&l->entries[i], out);
 }
 
 /* The file lock keeps a later state from being overwritten by an earlier. */
@@ -349,35 +363,15 @@ lessons_close(struct lessons *l)
 	free(l);
 }
 
-/* The profile borrows the name of an effort for longer than our copy is. */
-static void
-settle_effort(
-    struct profile *profile, const char *before, const struct lesson *lesson)
-{
-	static const char *const words[] = { "none", "minimal", "low", "medium",
-		"high", "xhigh", "max" };
-
-	if (profile->max_effort != lesson->name)
-		return;
-	profile->max_effort = before;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i], lesson->name) == 0)
-			profile->max_effort = words[i];
-}
-
 void
 lessons_apply(struct lessons *l, const char *base, const char *model,
     struct profile *profile)
 {
 	struct lesson known[LESSONS_PER_MODEL];
 	size_t n = lessons_get(l, base, model, known, LESSONS_PER_MODEL);
-	const char *before;
 
-	for (size_t i = 0; i < n; i++) {
-		before = profile->max_effort;
+	for (size_t i = 0; i < n; i++)
 		learn_apply(&known[i], profile);
-		settle_effort(profile, before, &known[i]);
-	}
 }
 
 size_t

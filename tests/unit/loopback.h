@@ -30,6 +30,7 @@ struct loopback {
 	atomic_int connections, requests;
 	atomic_llong closed_ms; /* when a read last met the end */
 	atomic_bool is_over;
+	long pause_ms; /* for what the test's server makes of it */
 	pthread_mutex_t lock;
 	char seen[LOOPBACK_SEEN]; /* the last request's head and body */
 	pthread_t acceptor, servers[LOOPBACK_MOST];

@@ -126,7 +126,7 @@ static void
 lessons_bend_the_profile(void **state)
 {
 	struct lessons *l = lessons_open(NULL);
-	const struct lesson effort = { LESSON_MAX_EFFORT, "medium", 0 };
+	const struct lesson effort = { LESSON_EFFORT_WORDS, "low,medium", 0 };
 	struct profile p;
 
 	(void)state;
@@ -228,6 +228,25 @@ the_url_form_that_works_can_change_back(void **state)
 	l = lessons_open(dir);
 	assert_false(lessons_prefers_other_url(l, BASE));
 	lessons_close(l);
+}
+
+static void
+an_upstreams_odd_word_does_not_damage_the_file(void **state)
+{
+	const struct lesson odd = { LESSON_DROP, "a b\n1 x", 0 };
+	struct lessons *l = lessons_open(dir);
+	struct lesson got[4];
+
+	(void)state;
+	lessons_add(l, BASE, "m", &odd, time(NULL));
+	lessons_add(l, BASE, "m", &drop_top_p, time(NULL));
+	assert_int_equal(lessons_get(l, BASE, "m", got, 4), 2);
+	lessons_close(l);
+	l = lessons_open(dir);
+	assert_int_equal(lessons_get(l, BASE, "m", got, 4), 1);
+	assert_string_equal(got[0].name, "top_p");
+	lessons_close(l);
+	assert_int_equal(warnings(), 0);
 }
 
 static void
@@ -432,6 +451,7 @@ main(void)
 		cmocka_unit_test(the_store_is_bounded),
 		IN_DIR(lessons_survive_a_restart_in_a_private_file),
 		IN_DIR(the_url_form_that_works_can_change_back),
+		IN_DIR(an_upstreams_odd_word_does_not_damage_the_file),
 		IN_DIR(a_damaged_file_is_ignored_with_one_line),
 		IN_DIR(no_link_is_read_or_written_through),
 		IN_DIR(a_file_that_others_may_write_is_not_believed),
