@@ -10,11 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Parsing deep JSON takes 160 KiB, the thread sanitizer's own data more than
- * that.  A smaller stack saves nothing: pages that are not touched are not
- * there. */
-#define STACK_BYTES ((size_t)1024 * 1024)
-#define IDLE_S	    30
+#define IDLE_S 30
 
 struct worker {
 	struct pool *pool;
@@ -118,7 +114,7 @@ prepare(struct pool *p)
 		goto no_cond;
 	if ((rc = pthread_attr_init(&p->attr)) != 0)
 		goto no_attr;
-	pthread_attr_setstacksize(&p->attr, STACK_BYTES);
+	pthread_attr_setstacksize(&p->attr, POOL_STACK_BYTES);
 	return 0;
 no_attr:
 	pthread_cond_destroy(&p->all_left);
