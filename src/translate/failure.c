@@ -6,6 +6,7 @@
 #include "translate/failure.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -55,7 +56,8 @@ copy_clean(char *out, size_t cap, const char *text, size_t len)
 	return at;
 }
 
-/* Adds a sentence that is not there yet. */
+/* Adds a sentence that is not there yet, behind a colon; what is in
+ * parentheses needs none. */
 static void
 add_text(struct failure *f, const char *text, size_t len)
 {
@@ -68,8 +70,9 @@ add_text(struct failure *f, const char *text, size_t len)
 	if (at > 0) {
 		if (at + 3 >= sizeof(f->text))
 			return;
-		memcpy(f->text + at, ": ", 2);
-		at += 2;
+		if (sentence[0] != '(')
+			f->text[at++] = ':';
+		f->text[at++] = ' ';
 	}
 	room = sizeof(f->text) - 1 - at;
 	if (len > room)
@@ -235,6 +238,7 @@ read_metadata(struct failure *f, const struct json_doc *doc,
 {
 	const cJSON *headers = json_get(metadata, "headers"), *reason;
 	const char *provider = json_get_string(metadata, "provider_name");
+	char name[64];
 
 	if (!cJSON_IsObject(metadata))
 		return;
@@ -244,8 +248,10 @@ read_metadata(struct failure *f, const struct json_doc *doc,
 			add_text(f, reason->valuestring,
 			    strlen(reason->valuestring));
 	}
-	if (provider != NULL)
-		add_text(f, provider, strlen(provider));
+	if (provider != NULL && strlen(provider) < sizeof(name) - 2) {
+		snprintf(name, sizeof(name), "(%s)", provider);
+		add_text(f, name, strlen(name));
+	}
 	take_wait(f, doc, json_get(metadata, "retry_after_seconds"));
 	take_wait(f, doc, json_get(headers, "Retry-After"));
 	take_wait(f, doc, json_get(headers, "retry-after"));

@@ -66,7 +66,7 @@ static const char *const wordings[] = {
 	"input too long: #P input tokens, limit is #W",
 	"prompt token count of #P exceeds the limit of #W",
 	"max input tokens: #W, request input token count: #P",
-	"cannot exceed #W - received #P",
+	"tokens*cannot exceed #W - received #P",
 	"number of input tokens #P cannot exceed the total tokens limit #W",
 	"range of input length should be [1, #W",
 	"maximum context length is #W tokens",
@@ -91,7 +91,8 @@ static const char *const phrases[] = { "prompt is too long", "prompt too long",
 	"longer than the maximum model length",
 	"longer than the model's context length", "too large for model with",
 	"exceeded model token limit", "prompt exceeds max length",
-	"input token count*exceeds the maximum", "too many input tokens",
+	"input token count*exceeds the maximum",
+	"input token count is*only supports up to", "too many input tokens",
 	"keep from the initial prompt is greater than the context",
 	"when context the overflows", "input tokens exceed the configured",
 	"contextwindowexceedederror", "prompt token count of*exceeds",
@@ -184,11 +185,11 @@ overflow_find(const struct failure *f, struct overflow *o)
 	*o = (struct overflow){ 0 };
 	if (!failure_has_any(f, words) &&
 	    (failure_has_any(f, other_words) ||
-		phrase_any(other_phrases, f->text) ||
-		!(is_code(f) || phrase_any(phrases, f->text))))
+		phrase_any(other_phrases, f->text)))
 		return false;
 	read_numbers(f, o);
-	return true;
+	return (o->prompt > 0 && o->window > 0) || failure_has_any(f, words) ||
+	       is_code(f) || phrase_any(phrases, f->text);
 }
 
 void
