@@ -36,11 +36,20 @@
 /* A longer retry-after is the client's business. */
 #define MAX_RETRY_AFTER_MS 10000
 #define WAIT_STEP_MS	   50
+/* Every model of today holds so much. */
+#define WORTH_ASKING_TOKENS 1000
 
 static bool
 is_success(int status)
 {
 	return status >= 200 && status < 300;
+}
+
+/* The client's credential goes up only where we have no key of our own. */
+static const char *
+passed_key(const struct attempts *a)
+{
+	return a->settings->upstream_key != NULL ? NULL : a->client_key;
 }
 
 static struct error_context
@@ -56,9 +65,12 @@ error_context(const struct attempts *a)
 
 /* -- making the request --------------------------------------------------- */
 
-/* The model's context window in tokens: as set, else as listed; 0. */
+/*
+ * The model's context window in tokens: as set, else as listed; 0.  The list
+ * is not asked for on behalf of a prompt that fits any model.
+ */
 static int64_t
-window(const struct attempts *a)
+window(const struct attempts *a, int64_t tokens)
 {
 	const struct settings *s = a->settings;
 	const char *model = a->context.model;
@@ -66,6 +78,8 @@ window(const struct attempts *a)
 	for (size_t i = 0; i < s->n_context_windows; i++)
 		if (model_glob(s->context_windows[i].glob, model))
 			return strtoll(s->context_windows[i].model, NULL, 10);
+	if (tokens >= WORTH_ASKING_TOKENS)
+		catalog_refresh(a->server, (struct settings *)s, passed_key(a));
 	return catalog_window(a->server->catalog, model);
 }
 
@@ -75,7 +89,7 @@ weigh(struct attempts *a)
 {
 	struct token_parts parts;
 	struct token_scale scale;
-	int64_t tokens, limit = window(a);
+	int64_t tokens, limit;
 
 	tokens_weigh(a->translation.body, &parts);
 	a->estimate = tokens_estimate(&parts);
@@ -84,6 +98,7 @@ weigh(struct attempts *a)
 	a->translation.terms.input_tokens = tokens;
 	if (a->request->max_tokens == -1) /* only to be counted */
 		return 0;
+	limit = window(a, tokens);
 	if (window_check(tokens, scale.samples, limit, &a->fault) == -1)
 		return -1;
 	if (window_lower_max_tokens(
@@ -366,12 +381,6 @@ learn(struct attempts *a)
 
 /* -- one try -------------------------------------------------------------- */
 
-static const char *
-accept_key(const struct attempts *a)
-{
-	return a->settings->upstream_key != NULL ? NULL : a->client_key;
-}
-
 static void
 call_upstream(struct attempts *a, const char *url, const struct buf *body)
 {
@@ -381,7 +390,7 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 		.url = url,
 		.body = body->data,
 		.body_len = body->len,
-		.client_key = accept_key(a),
+		.client_key = passed_key(a),
 		.want_events = a->translation.upstream_stream,
 		.cancel = a->cancel,
 		.max_reply_bytes = a->settings->max_reply_bytes,

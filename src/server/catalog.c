@@ -20,7 +20,7 @@
 #include "wire/fault.h"
 
 #define KEEP_MS		 (10 * 60 * 1000)
-#define FETCH_TIMEOUT_MS 10000
+#define FETCH_TIMEOUT_MS 2000
 #define MAX_LIST_BYTES	 (8 * 1024 * 1024)
 
 struct catalog {
@@ -167,15 +167,16 @@ fetch(void *cookie)
 	errand_free(e);
 }
 
-/* Whether it is this caller's turn to ask. */
+/* Whether it is this caller's turn to ask; `first`: nobody ever did. */
 static bool
-claim(struct catalog *c)
+claim(struct catalog *c, bool *first)
 {
 	long long now = server_now_ms();
 	bool mine;
 
 	pthread_mutex_lock(&c->lock);
-	mine = !c->asking && (c->asked_ms == 0 || now - c->asked_ms > KEEP_MS);
+	*first = c->asked_ms == 0;
+	mine = !c->asking && (*first || now - c->asked_ms > KEEP_MS);
 	if (mine) {
 		c->asking = true;
 		c->asked_ms = now;
@@ -190,17 +191,18 @@ catalog_refresh(
 {
 	struct catalog *c = server->catalog;
 	struct errand *e;
+	bool first;
 
-	if (!claim(c))
+	if (!claim(c, &first))
 		return;
 	if ((e = calloc(1, sizeof(*e))) != NULL) {
 		e->server = server;
 		e->settings = settings_hold(s);
 		e->client_key = client_key != NULL ? strdup(client_key) : NULL;
 		buf_init(&e->body, MAX_LIST_BYTES);
-		if (pool_run(server->pool, fetch, e) == 0)
-			return;
-		errand_free(e);
+		if (first || pool_run(server->pool, fetch, e) == -1)
+			fetch(e);
+		return;
 	}
 	pthread_mutex_lock(&c->lock);
 	c->asking = false;

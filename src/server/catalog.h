@@ -4,8 +4,7 @@
 
 /*
  * The upstream's list of models, kept for a while: context windows for the
- * check before a request is sent.  Fetched in the background, so that no
- * request waits for it.
+ * check before a request is sent.
  */
 
 #include <stdint.h>
@@ -21,9 +20,10 @@ void catalog_free(struct catalog *c);
 void catalog_cancel(struct catalog *c);
 
 /*
- * Fetches the list on a worker if the kept one is older than ten minutes (a
- * failure is remembered as long) and nobody else does.  `client_key` as in
- * upstream.h; copied.
+ * Sees that the list is there and not older than ten minutes (a failure is
+ * remembered as long).  The first time the caller waits for it, at most two
+ * seconds; later it is fetched on a worker while the old one serves.
+ * `client_key` as in upstream.h; copied.
  */
 void catalog_refresh(
     struct server *server, struct settings *s, const char *client_key);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/admit.h"
@@ -43,6 +44,7 @@ struct connection {
 	int fd;
 	bool busy; /* an exchange runs on it */
 	bool over; /* came in over the limit */
+	long long idle_since_ms;
 };
 
 struct listener {
@@ -54,6 +56,9 @@ struct listener {
 	pthread_mutex_t lock; /* of the list below */
 	struct connection *connections;
 	int n_connections;
+	pthread_t reaper;
+	pthread_cond_t stop; /* with the lock: the reaper is to end */
+	bool reaping;
 };
 
 /* -- connections ---------------------------------------------------------- */
@@ -63,6 +68,7 @@ add_connection(struct listener *l, struct connection *c)
 {
 	pthread_mutex_lock(&l->lock);
 	c->over = ++l->n_connections > l->max_connections;
+	c->idle_since_ms = server_now_ms();
 	c->next = l->connections;
 	if (c->next != NULL)
 		c->next->prev = c;
@@ -122,17 +128,59 @@ mark_busy(struct listener *l, struct connection *c, bool busy)
 {
 	pthread_mutex_lock(&l->lock);
 	c->busy = busy;
+	c->idle_since_ms = server_now_ms();
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* Closes those that have been idle for at least so long.  Under the lock. */
 static void
-close_idle_connections(struct listener *l)
+close_idle_connections(struct listener *l, long idle_ms)
 {
-	pthread_mutex_lock(&l->lock);
+	long long now = server_now_ms();
+
 	for (struct connection *c = l->connections; c != NULL; c = c->next)
-		if (!c->busy && c->fd != -1)
+		if (!c->busy && c->fd != -1 &&
+		    now - c->idle_since_ms >= idle_ms)
 			shutdown(c->fd, SHUT_RDWR);
+}
+
+/*
+ * The library's timeout is one of silence: a client that sends its head byte
+ * by byte would hold a thread for ever.  A head must be whole in
+ * REQUEST_TIMEOUT.
+ */
+static void *
+reap(void *cookie)
+{
+	struct listener *l = cookie;
+
+	pthread_mutex_lock(&l->lock);
+	while (l->reaping) {
+		struct settings *s = server_settings(l->server);
+		struct timespec at;
+
+		close_idle_connections(l, s->request_timeout_ms);
+		settings_drop(s);
+		clock_gettime(CLOCK_REALTIME, &at);
+		at.tv_sec++;
+		pthread_cond_timedwait(&l->stop, &l->lock, &at);
+	}
 	pthread_mutex_unlock(&l->lock);
+	return NULL;
+}
+
+static void
+stop_reaper(struct listener *l)
+{
+	bool ran;
+
+	pthread_mutex_lock(&l->lock);
+	ran = l->reaping;
+	l->reaping = false;
+	pthread_cond_signal(&l->stop);
+	pthread_mutex_unlock(&l->lock);
+	if (ran)
+		pthread_join(l->reaper, NULL);
 }
 
 /* -- exchanges ------------------------------------------------------------ */
@@ -230,6 +278,15 @@ on_completed(void *cookie, struct MHD_Connection *connection, void **context,
 	settings_drop(s);
 }
 
+/* Paths are compared as they came: decoding would let %00 cut them. */
+static size_t
+leave_escaped(void *cookie, struct MHD_Connection *connection, char *text)
+{
+	(void)cookie;
+	(void)connection;
+	return strlen(text);
+}
+
 static void
 on_library_log(void *cookie, const char *format, va_list args)
 {
@@ -282,6 +339,7 @@ start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 	/* clang-format off */
 	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l,
 	    MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, l->fd,
 	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
@@ -310,6 +368,7 @@ listener_start(struct settings *s, int inherited_fd, struct fault *why)
 		return NULL;
 	}
 	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->stop, NULL);
 	l->fd = inherited_fd != -1 ? inherited_fd
 				   : bind_open(s->host, s->port, why);
 	if (l->fd == -1)
@@ -324,7 +383,11 @@ listener_start(struct settings *s, int inherited_fd, struct fault *why)
 	}
 	if (start_daemon(l, s, why) == -1)
 		goto fail;
-	return l;
+	l->reaping = true;
+	if (pthread_create(&l->reaper, NULL, reap, l) == 0)
+		return l;
+	l->reaping = false;
+	fault_set(why, FAULT_INTERNAL, "cannot start a thread");
 fail:
 	listener_stop(l);
 	return NULL;
@@ -349,7 +412,9 @@ listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 	MHD_quiesce_daemon(l->daemon);
 	close(l->fd);
 	l->fd = -1;
-	close_idle_connections(l);
+	pthread_mutex_lock(&l->lock);
+	close_idle_connections(l, 0);
+	pthread_mutex_unlock(&l->lock);
 	if (server_wait_idle(l->server, timeout_ms, wake_fd))
 		return;
 	server_cancel_jobs(l->server);
@@ -361,6 +426,7 @@ listener_stop(struct listener *l)
 {
 	if (l == NULL)
 		return;
+	stop_reaper(l);
 	if (l->daemon != NULL) {
 		server_cancel_jobs(l->server);
 		MHD_stop_daemon(l->daemon);
@@ -370,6 +436,7 @@ listener_stop(struct listener *l)
 	if (strncmp(l->address, "unix:", 5) == 0)
 		unlink(l->address + 5);
 	server_free(l->server);
+	pthread_cond_destroy(&l->stop);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }

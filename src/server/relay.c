@@ -16,7 +16,6 @@
 #include "server/attempts.h"
 #include "server/asking.h"
 #include "server/cancel.h"
-#include "server/catalog.h"
 #include "server/exchange.h"
 #include "server/log.h"
 #include "server/pool.h"
@@ -215,8 +214,6 @@ prepare(struct relay *r, bool count_only)
 		.own_key = r->settings->upstream_key != NULL,
 		.client_model = req->model,
 	};
-	catalog_refresh(r->server, r->settings,
-	    r->settings->upstream_key != NULL ? NULL : a->client_key);
 	return attempts_prepare(a);
 }
 
