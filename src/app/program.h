@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+/* The serving program as steps, in the order in which main() takes them. */
+
+#include <signal.h>
+#include <stdbool.h>
+#include "app/cli.h"
+#include "app/config.h"
+#include "app/pidfile.h"
+
+struct demo;
+struct listener;
+
+struct program {
+	const struct cli *cli;
+	struct config config;
+	sigset_t signals; /* SIGTERM, SIGINT, SIGHUP */
+	struct pidfile pidfile;
+	int report;	/* to the daemon's parent; -1: nobody waits */
+	bool is_daemon; /* we are the daemon */
+	bool is_parent; /* we are its parent and done: see exit_code */
+	int exit_code;
+	bool logs_to_file;
+	int inherited_fd; /* from the service manager; -1: none */
+	struct demo *demo;
+	int demo_port;
+	struct listener *listener;
+};
+
+/*
+ * Each takes one step: 0, or the exit code after saying why, in one line on
+ * standard error or to the daemon's waiting parent.  After any of them
+ * program_close() is what is left to do.
+ */
+int program_configure(struct program *p, const struct cli *cli);
+int program_block_signals(struct program *p);
+int program_become_daemon(struct program *p);
+int program_open_files(struct program *p); /* pid file, log */
+int program_start_demo(struct program *p);
+int program_listen(struct program *p);
+
+/* Prints the one line, `listening on http://…`, and tells who waits for it. */
+void program_tell_ready(struct program *p);
+
+/* Till SIGTERM or SIGINT; SIGHUP reloads. */
+void program_wait_for_stop(struct program *p);
+
+/* Lets the running requests end; a second signal ends them at once. */
+void program_drain(struct program *p);
+
+void program_close(struct program *p);
+
+#endif
