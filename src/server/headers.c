@@ -163,8 +163,7 @@ put_configured(struct headers *h, const char *json, char *err, size_t cap)
 		    "header names and texts");
 		goto out;
 	}
-	cJSON_ArrayForEach(member, doc.root)
-	{
+	cJSON_ArrayForEach(member, doc.root) {
 		if (++n > HEADERS_MAX / 2) {
 			snprintf(err, cap,
 			    "UPSTREAM_HEADERS has more than %d headers",

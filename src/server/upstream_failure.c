@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "HOST:PORT" of a URL; "the upstream" where it has none. */
+/* "HOST:PORT" of a URL, "the upstream" where it has none; and the host as
+ * libcurl names it, an IPv6 address without its brackets. */
 static void
 name_peer(const char *url, char *host, size_t host_cap, char *peer, size_t cap)
 {
@@ -20,7 +21,9 @@ name_peer(const char *url, char *host, size_t host_cap, char *peer, size_t cap)
 	    curl_url_get(parsed, CURLUPART_HOST, &name, 0) == CURLUE_OK &&
 	    curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
 		CURLUE_OK) {
-		snprintf(host, host_cap, "%.100s", name);
+		const char *bare = name + (name[0] == '[');
+
+		snprintf(host, host_cap, "%.*s", (int)strcspn(bare, "]"), bare);
 		snprintf(peer, cap, "%.100s:%.6s", name, port);
 	}
 	curl_free(name);

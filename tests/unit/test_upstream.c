@@ -242,6 +242,15 @@ serve_stall(struct loopback *l, int fd)
 	hear_end(l, fd);
 }
 
+static void
+serve_stall_in_head(struct loopback *l, int fd)
+{
+	if (!hear(l, fd))
+		return;
+	say(fd, "HTTP/1.1 200 OK\r\nContent-Ty");
+	hear_end(l, fd);
+}
+
 /* No length: the end of the connection is the end of the body. */
 static void
 serve_stall_unframed(struct loopback *l, int fd)
@@ -761,6 +770,52 @@ a_refused_connection_names_host_and_cause(void **state)
 }
 
 static void
+a_refused_ipv6_address_keeps_its_brackets(void **state)
+{
+	struct ask *a = new_ask(1);
+
+	(void)state;
+	snprintf(a->url, sizeof(a->url), "http://[::1]:1/v1");
+	perform(a);
+	assert_broken(a, CAUSE_CONNECT, "could not connect to [::1]:1: ");
+	assert_null(strstr(a->result.detail, "Failed"));
+	free(a);
+}
+
+static void
+serve_refused_tunnel(struct loopback *l, int fd)
+{
+	if (hear(l, fd))
+		say(fd, "HTTP/1.1 403 Forbidden\r\nX-Request-Id: proxy\r\n"
+			"Content-Length: 4\r\n\r\nnope");
+}
+
+static void
+a_proxy_that_refuses_the_tunnel_is_no_answer(void **state)
+{
+	struct loopback *l = loopback_start(serve_refused_tunnel);
+	struct ask *a = new_ask(l->port);
+	char proxy[64];
+
+	(void)state;
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", l->port);
+	setenv("https_proxy", proxy, 1);
+	snprintf(a->url, sizeof(a->url), "https://far.invalid/v1");
+	a->settings.upstream.is_loopback = false;
+	a->settings.upstream_key = (char *)"sk-ours";
+	perform(a);
+	unsetenv("https_proxy");
+	assert_broken(a, CAUSE_CONNECT, "could not connect to far.invalid:443");
+	assert_non_null(strstr(a->result.detail, "403"));
+	assert_false(a->result.sent);
+	assert_int_equal(a->got.heads, 0);
+	assert_heard(l, "CONNECT far.invalid:443");
+	assert_not_heard(l, "sk-ours");
+	free(a);
+	loopback_stop(l);
+}
+
+static void
 a_name_that_is_none_is_a_dns_failure(void **state)
 {
 	struct ask *a = new_ask(1);
@@ -860,6 +915,7 @@ silence_ends_at_its_limit(void **state)
 	} cases[] = {
 		{ serve_silence, 400, 0, "FIRST_BYTE_TIMEOUT" },
 		{ serve_stall, 0, 400, "IDLE_TIMEOUT" },
+		{ serve_stall_in_head, 0, 400, "IDLE_TIMEOUT" },
 		{ serve_stall_unframed, 0, 400, "IDLE_TIMEOUT" },
 	};
 	long long began, took;
@@ -1104,6 +1160,8 @@ main(void)
 		cmocka_unit_test(
 		    only_a_far_upstream_is_reached_through_a_proxy),
 		cmocka_unit_test(a_refused_connection_names_host_and_cause),
+		cmocka_unit_test(a_refused_ipv6_address_keeps_its_brackets),
+		cmocka_unit_test(a_proxy_that_refuses_the_tunnel_is_no_answer),
 		cmocka_unit_test(a_name_that_is_none_is_a_dns_failure),
 		cmocka_unit_test(
 		    plain_text_where_tls_is_spoken_is_a_tls_failure),
