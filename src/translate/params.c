@@ -54,37 +54,60 @@ is_about_max_tokens(const struct refusal *r)
 	       phrase_any(about, r->failure.text);
 }
 
-bool
-learn_max_tokens(struct refusal *r)
+/*
+ * Which of the two fields a text refuses: by the text alone, so that one
+ * refusal cannot teach one thing and then the contrary.
+ */
+static const char *
+refused_field(const struct refusal *r)
 {
 	static const char *const refused[] = { "unsupported", "not supported",
 		"not support", "unrecognized", "unknown", "unexpected",
 		"not permitted", "not allowed", "deprecated", NULL };
+	static const char *const old_name = "max_tokens";
+	static const char *const new_name = "max_completion_tokens";
+
+	if (refusal_says(r, "use 'max_completion_tokens'"))
+		return old_name;
+	if (refusal_says(r, "use 'max_tokens'"))
+		return new_name;
+	if (!phrase_any(refused, r->failure.text))
+		return NULL;
+	if (refusal_names(r, new_name))
+		return new_name;
+	if (refusal_names(r, old_name))
+		return old_name;
+	if (refusal_says(r, "'max_completion_tokens'") ||
+	    refusal_says(r, ": max_completion_tokens"))
+		return new_name;
+	if (refusal_says(r, "'max_tokens'") || refusal_says(r, ": max_tokens"))
+		return old_name;
+	return NULL;
+}
+
+bool
+learn_max_tokens(struct refusal *r)
+{
 	const cJSON *old_item = json_get(r->sent, "max_tokens");
 	const cJSON *new_item = json_get(r->sent, "max_completion_tokens");
-	bool is_refused = phrase_any(refused, r->failure.text);
+	const char *refused;
 	int64_t sent, limit;
 
 	if (!is_about_max_tokens(r) ||
 	    body_int(old_item != NULL ? old_item : new_item, &sent) == -1)
 		return false;
-	if (old_item != NULL &&
-	    (refusal_says(r, "use 'max_completion_tokens'") ||
-		(is_refused && (refusal_names(r, "max_tokens") ||
-				   refusal_says(r, "'max_tokens'") ||
-				   refusal_says(r, ": max_tokens")))))
-		return refusal_teach(
-		    r, LESSON_USE_MAX_COMPLETION_TOKENS, "", 0);
-	if (new_item != NULL &&
-	    !refusal_says(r, "use 'max_completion_tokens'") &&
-	    (refusal_says(r, "use 'max_tokens'") ||
-		(is_refused && (refusal_names(r, "max_completion_tokens") ||
-				   refusal_says(r, "max_completion_tokens")))))
-		return refusal_teach(r, LESSON_USE_MAX_TOKENS, "", 0);
 	limit = read_limit(r->failure.text);
-	if (limit > 0 && limit < sent)
-		return refusal_teach(r, LESSON_LOWER_MAX_TOKENS, "", limit);
-	return false;
+	if (limit > 0 && !refusal_says(r, "use 'max_"))
+		return limit < sent &&
+		       refusal_teach(r, LESSON_LOWER_MAX_TOKENS, "", limit);
+	refused = refused_field(r);
+	if (refused == NULL || json_get(r->sent, refused) == NULL)
+		return false;
+	return refusal_teach(r,
+	    strcmp(refused, "max_tokens") == 0
+		? LESSON_USE_MAX_COMPLETION_TOKENS
+		: LESSON_USE_MAX_TOKENS,
+	    "", 0);
 }
 
 /* -- strict and schemas --------------------------------------------------- */
