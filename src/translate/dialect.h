@@ -98,8 +98,6 @@ enum { USER_AUTO, USER_USER, USER_SAFETY, USER_NONE };
 enum { TIER_AUTO, TIER_SEND, TIER_DROP };
 enum { FORMAT_AUTO, FORMAT_JSON_SCHEMA, FORMAT_JSON_OBJECT, FORMAT_NONE };
 
-#define PROFILE_NAMES_MAX 12
-
 struct profile {
 #define X(NAME, member, words) int member;
 	DIALECT_KNOBS(X)
@@ -115,11 +113,7 @@ struct profile {
 	const char *off_effort; /* the word that comes nearest to no thinking;
 				   NULL: "none" */
 	bool fast_tier;		/* takes service_tier "fast" */
-	/* What its own answers taught beyond the knobs: see learn_trim(). */
-	char dropped[PROFILE_NAMES_MAX][32];  /* keys left out; "": none */
-	char keywords[PROFILE_NAMES_MAX][32]; /* of schemas, left out */
-	char efforts[64];     /* the words it takes, with commas; "": all */
-	int max_tokens_limit; /* the model's own ceiling; 0: not known */
+	int max_tokens_limit;	/* the model's own ceiling; 0: not known */
 };
 
 /* All knobs at their defaults. */

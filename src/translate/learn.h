@@ -57,14 +57,10 @@ void learn_apply(const struct lesson *lesson, struct profile *profile);
  * Changes a built request in place for lessons that need no new translation
  * (a dropped key, a renamed or lowered number, an effort).  Returns false
  * where the request must be translated again with the bent profile.
+ * For later requests: learn_apply() before the translation and learn_mend()
+ * behind it, which does nothing where there is nothing left to do.
  */
 bool learn_mend(const struct lesson *lesson, cJSON *body);
-
-/*
- * Takes out of a newly built request what lessons left out of it by name:
- * call it after every translation with a bent profile.
- */
-void learn_trim(const struct profile *profile, cJSON *body);
 
 /* A lesson's line in the state file and back (no secrets, no spaces but one
  * between fields).  parse: 0 or -1. */

@@ -32,23 +32,6 @@ static const char *const words[] = {
 
 #define N_KINDS (sizeof(words) / sizeof(words[0]))
 
-static void
-add_name(char (*list)[32], const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len == 0 || len >= 32)
-		return;
-	for (size_t i = 0; i < PROFILE_NAMES_MAX; i++) {
-		if (strcmp(list[i], name) == 0)
-			return;
-		if (list[i][0] == '\0') {
-			memcpy(list[i], name, len + 1);
-			return;
-		}
-	}
-}
-
 /* Keys for which there is a knob: the translation then knows of it too. */
 static void
 apply_drop(const char *key, struct profile *p)
@@ -79,7 +62,6 @@ apply_drop(const char *key, struct profile *p)
 		p->reasoning_request = REASONING_NONE;
 		p->tools_need_effort_none = EFFORT_NONE_FALSE;
 	}
-	add_name(p->dropped, key);
 }
 
 static void
@@ -98,7 +80,6 @@ apply_efforts(const char *list, struct profile *p)
 	}
 	if (strongest == NULL)
 		return;
-	snprintf(p->efforts, sizeof(p->efforts), "%s", list);
 	p->max_effort = strongest;
 	p->off_effort = weakest;
 }
@@ -108,6 +89,7 @@ learn_apply(const struct lesson *lesson, struct profile *p)
 {
 	switch (lesson->kind) {
 	case LESSON_NONE:
+	case LESSON_SCHEMA_KEYWORD: /* only ever mended */
 		break;
 	case LESSON_USE_MAX_COMPLETION_TOKENS:
 		p->max_tokens_field = MAX_TOKENS_NEW;
@@ -139,9 +121,6 @@ learn_apply(const struct lesson *lesson, struct profile *p)
 			p->strict_tools = STRICT_NEVER;
 		else
 			p->strict_schema = STRICT_NEVER;
-		break;
-	case LESSON_SCHEMA_KEYWORD:
-		add_name(p->keywords, lesson->name);
 		break;
 	case LESSON_REASONING_CONTENT:
 		p->reasoning_history = HISTORY_DEEPSEEK;
@@ -203,21 +182,6 @@ learn_mend(const struct lesson *lesson, cJSON *body)
 	default:
 		return false;
 	}
-}
-
-void
-learn_trim(const struct profile *p, cJSON *body)
-{
-	for (size_t i = 0; i < PROFILE_NAMES_MAX; i++) {
-		if (p->dropped[i][0] != '\0')
-			mend_drop(body, p->dropped[i]);
-		if (p->keywords[i][0] != '\0')
-			mend_keyword(body, p->keywords[i]);
-	}
-	if (p->efforts[0] != '\0')
-		mend_effort(body, p->efforts);
-	if (p->max_tokens_limit > 0)
-		mend_max_tokens(body, p->max_tokens_limit);
 }
 
 void

@@ -632,17 +632,17 @@ a_lesson_survives_as_a_line(void **state)
 }
 
 static void
-a_profile_keeps_its_lessons(void **state)
+a_profile_is_bent_to_its_lessons(void **state)
 {
 	static const char *const lines[] = { "use_max_completion_tokens",
 		"lower_max_tokens 9", "effort_words low,high", "fold_system",
-		"drop store", "drop parallel_tool_calls",
-		"schema_keyword pattern", "drop store" };
+		"fold_user_after_tool", "drop store", "drop stream_options",
+		"drop parallel_tool_calls", "drop *.cache_control",
+		"drop *.reasoning_content", "schema_keyword pattern",
+		"drop_strict tools", "tool_ids hash40", "tool_choice any",
+		"response_format json_object", "thought_signature" };
 	struct profile p;
 	struct lesson lesson;
-	char *text = unquoted("{'store':true,'max_tokens':50,'a':1,"
-			      "'reasoning_effort':'max'}");
-	cJSON *body = build(text);
 
 	(void)state;
 	profile_defaults(&p);
@@ -656,13 +656,17 @@ a_profile_keeps_its_lessons(void **state)
 	assert_string_equal(p.max_effort, "high");
 	assert_string_equal(p.off_effort, "low");
 	assert_int_equal(p.inline_system, INLINE_FOLD);
+	assert_int_equal(p.user_after_tool, USER_AFTER_TOOL_FOLD);
+	assert_int_equal(p.include_usage, USAGE_FALSE);
 	assert_int_equal(p.parallel_tool_calls, PARALLEL_DROP);
-	assert_string_equal(p.dropped[1], "parallel_tool_calls");
-	assert_string_equal(p.dropped[2], "");
-	learn_trim(&p, body);
-	expect_body(body, "{'max_tokens':9,'a':1,'reasoning_effort':'high'}");
-	cJSON_Delete(body);
-	free(text);
+	assert_int_equal(p.cache_hints, HINTS_NONE);
+	assert_int_equal(p.reasoning_history, HISTORY_NONE);
+	assert_int_equal(p.strict_tools, STRICT_NEVER);
+	assert_int_equal(p.strict_schema, STRICT_AUTO);
+	assert_int_equal(p.tool_id_mode, TOOL_ID_HASH40);
+	assert_int_equal(p.tool_choice, CHOICE_FORM_ANY);
+	assert_int_equal(p.response_format, FORMAT_JSON_OBJECT);
+	assert_true(p.is_gemini);
 }
 
 int
@@ -681,7 +685,7 @@ main(void)
 		    a_form_that_is_refused_gives_way_to_a_simpler_one),
 		cmocka_unit_test(a_request_is_mended_in_place),
 		cmocka_unit_test(a_lesson_survives_as_a_line),
-		cmocka_unit_test(a_profile_keeps_its_lessons),
+		cmocka_unit_test(a_profile_is_bent_to_its_lessons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
