@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "server/cancel.h"
-#include "server/catalog.h"
 #include "server/lessons.h"
 #include "server/log.h"
+#include "server/prepare.h"
 #include "server/scales.h"
 #include "server/secret.h"
 #include "server/server.h"
@@ -20,9 +20,6 @@
 #include "server/verbose.h"
 #include "translate/errors.h"
 #include "translate/learn.h"
-#include "translate/models.h"
-#include "translate/tokens.h"
-#include "translate/window.h"
 #include "wire/json.h"
 
 /* Of an answer that is no success: enough for any error body. */
@@ -36,20 +33,11 @@
 /* A longer retry-after is the client's business. */
 #define MAX_RETRY_AFTER_MS 10000
 #define WAIT_STEP_MS	   50
-/* Every model of today holds so much. */
-#define WORTH_ASKING_TOKENS 1000
 
 static bool
 is_success(int status)
 {
 	return status >= 200 && status < 300;
-}
-
-/* The client's credential goes up only where we have no key of our own. */
-static const char *
-passed_key(const struct attempts *a)
-{
-	return a->settings->upstream_key != NULL ? NULL : a->client_key;
 }
 
 static struct error_context
@@ -63,80 +51,13 @@ error_context(const struct attempts *a)
 	};
 }
 
-/* -- making the request --------------------------------------------------- */
-
-/*
- * The model's context window in tokens: as set, else as listed; 0.  The list
- * is not asked for on behalf of a prompt that fits any model.
- */
-static int64_t
-window(const struct attempts *a, int64_t tokens)
+void
+attempts_init(
+    struct attempts *a, struct server *server, const struct settings *settings)
 {
-	const struct settings *s = a->settings;
-	const char *model = a->context.model;
-
-	for (size_t i = 0; i < s->n_context_windows; i++)
-		if (model_glob(s->context_windows[i].glob, model))
-			return strtoll(s->context_windows[i].model, NULL, 10);
-	if (tokens >= WORTH_ASKING_TOKENS)
-		catalog_refresh(a->server, (struct settings *)s, passed_key(a));
-	return catalog_window(a->server->catalog, model);
-}
-
-/* Weighs the prompt and sees that it fits. */
-static int
-weigh(struct attempts *a)
-{
-	struct token_parts parts;
-	struct token_scale scale;
-	int64_t tokens, limit;
-
-	tokens_weigh(a->translation.body, &parts);
-	a->estimate = tokens_estimate(&parts);
-	scales_get(a->server->scales, a->context.model, &scale);
-	tokens = tokens_scaled(&scale, a->estimate);
-	a->translation.terms.input_tokens = tokens;
-	if (a->request->max_tokens == -1) /* only to be counted */
-		return 0;
-	limit = window(a, tokens);
-	if (window_check(tokens, scale.samples, limit, &a->fault) == -1)
-		return -1;
-	if (window_lower_max_tokens(
-		a->translation.body, tokens, scale.samples, limit))
-		log_say(LOG_INFO, "max_tokens lowered: %lld + %lld > %lld",
-		    (long long)tokens, (long long)a->request->max_tokens,
-		    (long long)limit);
-	return 0;
-}
-
-/* Translates with the profile as it now is, and all that was learned. */
-static int
-translate(struct attempts *a)
-{
-	translation_clear(&a->translation);
-	a->context.profile = &a->profile;
-	if (request_translate(
-		a->request, &a->context, &a->translation, &a->fault) == -1)
-		return -1;
-	for (size_t i = 0; i < a->n_known; i++)
-		learn_mend(&a->known[i], a->translation.body);
-	return weigh(a);
-}
-
-int
-attempts_prepare(struct attempts *a)
-{
-	const struct upstream_target *up = &a->settings->upstream;
-
-	buf_init(&a->events, a->settings->max_reply_bytes);
+	*a = (struct attempts){ .server = server, .settings = settings };
+	buf_init(&a->events, settings->max_reply_bytes);
 	buf_init(&a->refusal, MAX_REFUSAL_BYTES);
-	dialect_resolve(
-	    &a->settings->profile, up->host, a->context.model, &a->profile);
-	lessons_apply(
-	    a->server->lessons, up->base, a->context.model, &a->profile);
-	a->n_known = lessons_get(a->server->lessons, up->base, a->context.model,
-	    a->known, LESSONS_PER_MODEL);
-	return translate(a);
 }
 
 /* A fresh machine for a fresh try. */
@@ -376,7 +297,7 @@ learn(struct attempts *a)
 		return true;
 	a->n_known = lessons_get(a->server->lessons, up->base, a->context.model,
 	    a->known, LESSONS_PER_MODEL);
-	return translate(a) == 0;
+	return prepare_again(a) == 0;
 }
 
 /* -- one try -------------------------------------------------------------- */
@@ -390,7 +311,7 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 		.url = url,
 		.body = body->data,
 		.body_len = body->len,
-		.client_key = passed_key(a),
+		.client_key = prepare_key(a),
 		.want_events = a->translation.upstream_stream,
 		.cancel = a->cancel,
 		.max_reply_bytes = a->settings->max_reply_bytes,

@@ -22,7 +22,7 @@ struct server;
 struct settings;
 
 struct attempts {
-	/* given */
+	/* given; see prepare.h for what is then made of it */
 	struct server *server;
 	const struct settings *settings;
 	const struct message_request *request;
@@ -57,15 +57,12 @@ struct attempts {
 	bool has_head;
 };
 
-/*
- * Translates the request with what is known of the upstream and makes the
- * terms ready, without calling anybody; refuses what cannot fit the model's
- * context window.  0, or -1 with a->fault.
- */
-int attempts_prepare(struct attempts *a);
+/* Nothing tried yet; the other given members are then filled in. */
+void attempts_init(
+    struct attempts *a, struct server *server, const struct settings *settings);
 
 /* Tries until the answer is complete, delivered in part, or hopeless: see
- * the outcome.  After attempts_prepare(). */
+ * the outcome.  After prepare_request(). */
 void attempts_run(struct attempts *a);
 
 /* Feeds a local answer through the same machine: max_tokens 0. */

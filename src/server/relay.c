@@ -19,7 +19,9 @@
 #include "server/exchange.h"
 #include "server/log.h"
 #include "server/pool.h"
+#include "server/prepare.h"
 #include "server/ratelimit.h"
+#include "server/request_log.h"
 #include "server/scales.h"
 #include "server/secret.h"
 #include "server/server.h"
@@ -187,12 +189,11 @@ prepare(struct relay *r, bool count_only)
 	struct message_request *req = &r->request;
 	bool thinks;
 
+	attempts_init(a, r->server, r->settings);
 	if (parse(r, count_only, &a->fault) == -1)
 		return -1;
 	thinks = req->thinking == THINKING_ENABLED ||
 		 req->thinking == THINKING_ADAPTIVE;
-	a->server = r->server;
-	a->settings = r->settings;
 	a->request = req;
 	a->cancel = &r->cancel;
 	a->began_ms = r->began_ms;
@@ -214,53 +215,23 @@ prepare(struct relay *r, bool count_only)
 		.own_key = r->settings->upstream_key != NULL,
 		.client_model = req->model,
 	};
-	return attempts_prepare(a);
+	return prepare_request(a);
 }
 
-/* -- the log's one line --------------------------------------------------- */
-
 static void
-log_end(struct relay *r, const char *route)
+log_end(const struct relay *r, const char *route)
 {
-	const struct attempts *a = &r->attempts;
-	const struct stream_usage *usage =
-	    a->stream != NULL ? stream_usage(a->stream) : NULL;
-	long long now = server_now_ms();
-	int status = a->client_gone ? 499
-		     : a->fault.kind == FAULT_NONE || a->delivered
-			 ? 200
-			 : fault_status(a->fault.kind);
-	const struct log_field fields[] = {
-		{ "route", route, 0 },
-		{ "model", r->request.model != NULL ? r->request.model : "-",
-		    0 },
-		{ "upstream_model",
-		    a->context.model != NULL ? a->context.model : "-", 0 },
-		{ "stream", r->request.stream ? "yes" : "no", 0 },
-		{ "status", NULL, status },
-		{ "in_bytes", NULL, (long long)r->in_bytes },
-		{ "out_bytes", NULL, (long long)r->out_bytes },
-		{ "first_event_ms", NULL,
-		    r->first_event_ms ? r->first_event_ms - r->began_ms : -1 },
-		{ "total_ms", NULL, now - r->began_ms },
-		{ "tries", NULL, a->tries },
-		{ "input_tokens", NULL, usage ? usage->input_tokens : 0 },
-		{ "cached_tokens", NULL, usage ? usage->cache_read_tokens : 0 },
-		{ "output_tokens", NULL, usage ? usage->output_tokens : 0 },
-		{ "stop", a->stream ? stream_stop_reason(a->stream) : "-", 0 },
-		{ "upstream_request", a->head.request_id, 0 },
+	const struct request_facts facts = {
+		.route = route,
+		.asked_model = r->request.model,
+		.stream = r->request.stream,
+		.in_bytes = r->in_bytes,
+		.out_bytes = r->out_bytes,
+		.began_ms = r->began_ms,
+		.first_event_ms = r->first_event_ms,
 	};
 
-	if (a->client_gone)
-		log_fields(LOG_INFO, "client left", fields,
-		    sizeof(fields) / sizeof(fields[0]));
-	else
-		log_fields(LOG_INFO, "done", fields,
-		    sizeof(fields) / sizeof(fields[0]));
-	if (!a->client_gone && a->fault.kind != FAULT_NONE)
-		log_say(
-		    a->fault.kind == FAULT_BAD_REQUEST ? LOG_INFO : LOG_WARN,
-		    "%s: %s", fault_type(a->fault.kind), a->fault.message);
+	request_log_end(&facts, &r->attempts);
 }
 
 /* -- a plain answer ------------------------------------------------------- */
@@ -478,8 +449,7 @@ count(struct relay *r)
 
 	watch_add(r->server->watch, r->client_fd, &r->cancel);
 	tokens = asking_count(r->server, r->settings, a->translation.body,
-	    r->settings->upstream_key != NULL ? NULL : a->client_key,
-	    &r->cancel);
+	    prepare_key(a), &r->cancel);
 	watch_remove(r->server->watch, r->client_fd, &r->cancel);
 	if (tokens == -1)
 		return a->translation.terms.input_tokens;

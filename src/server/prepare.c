@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request made ready for the upstream: the profile and its lessons, the
+ * translation, its weight against the context window.  Calls nobody but for
+ * the list of models.
+ */
+#include "server/prepare.h"
+
+#include <stdlib.h>
+
+#include "server/attempts.h"
+#include "server/catalog.h"
+#include "server/lessons.h"
+#include "server/log.h"
+#include "server/scales.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "translate/learn.h"
+#include "translate/models.h"
+#include "translate/tokens.h"
+#include "translate/window.h"
+
+/* Every model of today holds so much. */
+#define WORTH_ASKING_TOKENS 1000
+
+const char *
+prepare_key(const struct attempts *a)
+{
+	return a->settings->upstream_key != NULL ? NULL : a->client_key;
+}
+
+/*
+ * The model's context window in tokens: as set, else as listed; 0.  The list
+ * is not asked for on behalf of a prompt that fits any model.
+ */
+static int64_t
+window(const struct attempts *a, int64_t tokens)
+{
+	const struct settings *s = a->settings;
+	const char *model = a->context.model;
+
+	for (size_t i = 0; i < s->n_context_windows; i++)
+		if (model_glob(s->context_windows[i].glob, model))
+			return strtoll(s->context_windows[i].model, NULL, 10);
+	if (tokens >= WORTH_ASKING_TOKENS)
+		catalog_refresh(
+		    a->server, (struct settings *)s, prepare_key(a));
+	return catalog_window(a->server->catalog, model);
+}
+
+/* Weighs the prompt and sees that it fits. */
+static int
+weigh(struct attempts *a)
+{
+	struct token_parts parts;
+	struct token_scale scale;
+	int64_t tokens, limit;
+
+	tokens_weigh(a->translation.body, &parts);
+	a->estimate = tokens_estimate(&parts);
+	scales_get(a->server->scales, a->context.model, &scale);
+	tokens = tokens_scaled(&scale, a->estimate);
+	a->translation.terms.input_tokens = tokens;
+	if (a->request->max_tokens == -1) /* only to be counted */
+		return 0;
+	limit = window(a, tokens);
+	if (window_check(tokens, scale.samples, limit, &a->fault) == -1)
+		return -1;
+	if (window_lower_max_tokens(
+		a->translation.body, tokens, scale.samples, limit))
+		log_say(LOG_INFO, "max_tokens lowered: %lld + %lld > %lld",
+		    (long long)tokens, (long long)a->request->max_tokens,
+		    (long long)limit);
+	return 0;
+}
+
+int
+prepare_again(struct attempts *a)
+{
+	const char *base = a->settings->upstream.base;
+
+	translation_clear(&a->translation);
+	a->n_known = lessons_get(a->server->lessons, base, a->context.model,
+	    a->known, LESSONS_PER_MODEL);
+	a->context.profile = &a->profile;
+	if (request_translate(
+		a->request, &a->context, &a->translation, &a->fault) == -1)
+		return -1;
+	for (size_t i = 0; i < a->n_known; i++)
+		learn_mend(&a->known[i], a->translation.body);
+	return weigh(a);
+}
+
+int
+prepare_request(struct attempts *a)
+{
+	const struct upstream_target *up = &a->settings->upstream;
+
+	dialect_resolve(
+	    &a->settings->profile, up->host, a->context.model, &a->profile);
+	lessons_apply(
+	    a->server->lessons, up->base, a->context.model, &a->profile);
+	return prepare_again(a);
+}
