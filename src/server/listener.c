@@ -21,14 +21,14 @@
 #include "server/bind.h"
 #include "server/exchange_mhd.h"
 #include "server/log.h"
+#include "server/memory.h"
+#include "server/pool.h"
 #include "server/routes.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/upstream.h"
 #include "wire/fault.h"
 
-/* Never small: cJSON recurses to the depth limit (and a guard page hit would
- * end the process). */
-#define THREAD_STACK_BYTES (512 * 1024)
 /* Of the library, per connection: request headers beyond it are a 431. */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 /* What a stream needs: client, pipe (2), upstream, libcurl's wake-up (2). */
@@ -59,6 +59,7 @@ struct listener {
 	pthread_t reaper;
 	pthread_cond_t stop; /* with the lock: the reaper is to end */
 	bool reaping;
+	bool was_busy; /* the reaper's own: since its last look */
 };
 
 /* -- connections ---------------------------------------------------------- */
@@ -144,10 +145,23 @@ close_idle_connections(struct listener *l, long idle_ms)
 			shutdown(c->fd, SHUT_RDWR);
 }
 
+/* After the last request of a while: what it left behind goes back. */
+static void
+rest(struct listener *l)
+{
+	bool busy = server_is_busy(l->server);
+
+	if (!busy && l->was_busy) {
+		upstream_trim(l->server->upstream);
+		memory_trim();
+	}
+	l->was_busy = busy;
+}
+
 /*
- * The library's timeout is one of silence: a client that sends its head byte
- * by byte would hold a thread for ever.  A head must be whole in
- * REQUEST_TIMEOUT.
+ * Looks after the connections once a second.  The library's timeout is one of
+ * silence: a client that sends its head byte by byte would hold a thread for
+ * ever, so a head must be whole in REQUEST_TIMEOUT.
  */
 static void *
 reap(void *cookie)
@@ -161,9 +175,13 @@ reap(void *cookie)
 
 		close_idle_connections(l, s->request_timeout_ms);
 		settings_drop(s);
+		pthread_mutex_unlock(&l->lock);
+		rest(l);
+		pthread_mutex_lock(&l->lock);
 		clock_gettime(CLOCK_REALTIME, &at);
 		at.tv_sec++;
-		pthread_cond_timedwait(&l->stop, &l->lock, &at);
+		if (l->reaping)
+			pthread_cond_timedwait(&l->stop, &l->lock, &at);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return NULL;
@@ -348,7 +366,7 @@ start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
 	    MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)(s->request_timeout_ms / 1000),
-	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
+	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)POOL_STACK_BYTES,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_END);
 	/* clang-format on */

@@ -98,6 +98,7 @@ server_add_job(struct server *server, struct job *job)
 		job->next->prev = job;
 	server->jobs = job;
 	server->n_jobs++;
+	server->had_job = true;
 	pthread_mutex_unlock(&server->lock);
 }
 
@@ -114,6 +115,18 @@ server_remove_job(struct server *server, struct job *job)
 	if (--server->n_jobs == 0)
 		pthread_cond_broadcast(&server->idle);
 	pthread_mutex_unlock(&server->lock);
+}
+
+bool
+server_is_busy(struct server *server)
+{
+	bool busy;
+
+	pthread_mutex_lock(&server->lock);
+	busy = server->n_jobs > 0 || server->had_job;
+	server->had_job = false;
+	pthread_mutex_unlock(&server->lock);
+	return busy;
 }
 
 static bool

@@ -30,6 +30,7 @@ struct server {
 	pthread_cond_t idle; /* signalled when no job runs */
 	struct job *jobs;    /* under lock */
 	unsigned n_jobs;
+	bool had_job; /* since server_is_busy() was asked */
 	atomic_bool draining;
 
 	struct upstream *upstream;
@@ -51,6 +52,9 @@ void server_set_settings(struct server *server, struct settings *s);
 
 void server_add_job(struct server *server, struct job *job);
 void server_remove_job(struct server *server, struct job *job);
+
+/* Whether a request ran since the last call, or runs now. */
+bool server_is_busy(struct server *server);
 
 /* Waits until no job runs: at most timeout_ms, or until wake_fd (-1: none)
  * is readable.  True if none runs. */
