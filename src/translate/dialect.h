@@ -129,14 +129,11 @@ int effort_rank(const char *word);
 /*
  * Sets the knob called `name` (any case) to `word`.  1: done, 0: there is no
  * such knob, -1: it has no such word (`allowed` then lists them, borrowed).
- * TOOL_NAME_MAX is a knob too, of a number; REASONING_STYLE is another name
- * of REASONING_REQUEST.
  */
 int profile_set(struct profile *p, const char *name, const char *word,
     const char **allowed);
 
-/* A knob's word, for printing; NULL if there is no such knob (or no word:
- * TOOL_NAME_MAX). */
+/* A knob's word, for printing; NULL if there is no such knob. */
 const char *profile_word(const struct profile *p, const char *name);
 
 /*

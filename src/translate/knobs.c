@@ -2,9 +2,7 @@
 /* The knobs of a profile by name and word.  Knows no upstream. */
 #include "translate/dialect.h"
 
-#include <limits.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,8 +17,6 @@ static const struct knob {
 	{ #NAME, offsetof(struct profile, member), words },
 	DIALECT_KNOBS(X)
 #undef X
-	    { "REASONING_STYLE", offsetof(struct profile, reasoning_request),
-		"auto|reasoning_effort|openrouter|deepseek|vllm_kwargs|none" },
 };
 
 /* Every word of the lists, each by itself. */
@@ -103,22 +99,6 @@ profile_defaults(struct profile *p)
 		.no_stream_options_without_stream = true };
 }
 
-/* A function name must leave room for its hash; no server takes more. */
-static int
-set_tool_name_max(struct profile *p, const char *word, const char **allowed)
-{
-	char *end;
-	long n = strtol(word, &end, 10);
-
-	if (end == word || *end != '\0' || n < 32 || n > 256) {
-		if (allowed != NULL)
-			*allowed = "a number from 32 to 256";
-		return -1;
-	}
-	p->tool_name_max = (int)n;
-	return 1;
-}
-
 int
 profile_set(
     struct profile *p, const char *name, const char *word, const char **allowed)
@@ -128,8 +108,6 @@ profile_set(
 	const char *at;
 	int value = 0;
 
-	if (strcasecmp(name, "TOOL_NAME_MAX") == 0)
-		return set_tool_name_max(p, word, allowed);
 	if (knob == NULL)
 		return 0;
 	for (at = knob->words;; at += n + 1, value++) {

@@ -61,7 +61,7 @@ every_word_of_every_knob_can_be_set_and_told(void **state)
 }
 
 static void
-knobs_have_names_in_any_case_and_one_has_two(void **state)
+knobs_have_names_in_any_case(void **state)
 {
 	struct profile p;
 	const char *allowed;
@@ -70,30 +70,8 @@ knobs_have_names_in_any_case_and_one_has_two(void **state)
 	profile_defaults(&p);
 	assert_int_equal(profile_set(&p, "top_k", "PASS", &allowed), 1);
 	assert_int_equal(p.top_k, TOP_K_PASS);
-	assert_int_equal(
-	    profile_set(&p, "REASONING_STYLE", "openrouter", &allowed), 1);
-	assert_int_equal(p.reasoning_request, REASONING_OPENROUTER);
-	assert_string_equal(
-	    profile_word(&p, "REASONING_REQUEST"), "openrouter");
 	assert_int_equal(profile_set(&p, "NO_SUCH", "x", &allowed), 0);
 	assert_null(profile_word(&p, "NO_SUCH"));
-}
-
-static void
-a_name_length_is_a_number_in_its_range(void **state)
-{
-	struct profile p;
-	const char *allowed = NULL;
-
-	(void)state;
-	profile_defaults(&p);
-	assert_int_equal(p.tool_name_max, 64);
-	assert_int_equal(profile_set(&p, "TOOL_NAME_MAX", "128", &allowed), 1);
-	assert_int_equal(p.tool_name_max, 128);
-	assert_int_equal(profile_set(&p, "TOOL_NAME_MAX", "8", &allowed), -1);
-	assert_non_null(allowed);
-	assert_int_equal(profile_set(&p, "TOOL_NAME_MAX", "9x", &allowed), -1);
-	assert_int_equal(profile_set(&p, "TOOL_NAME_MAX", "", &allowed), -1);
 }
 
 static void
@@ -285,8 +263,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_word_of_every_knob_can_be_set_and_told),
-		cmocka_unit_test(knobs_have_names_in_any_case_and_one_has_two),
-		cmocka_unit_test(a_name_length_is_a_number_in_its_range),
+		cmocka_unit_test(knobs_have_names_in_any_case),
 		cmocka_unit_test(an_unknown_server_gets_what_most_take),
 		cmocka_unit_test(
 		    gpt_models_from_5_2_on_need_no_effort_beside_tools),
