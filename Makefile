@@ -43,6 +43,7 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 GOLDEN_SRC := $(wildcard tests/golden/golden_*.c)
 GOLDEN_HELP_SRC := $(wildcard tests/golden/strict*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
 
 CORE_OBJ = $(CORE_SRC:%.c=$(B)/%.o)
 SERVER_OBJ = $(SERVER_SRC:%.c=$(B)/%.o)
@@ -51,11 +52,14 @@ UNIT_BIN = $(UNIT_SRC:%.c=$(B)/%)
 GOLDEN_BIN = $(GOLDEN_SRC:%.c=$(B)/%)
 GOLDEN_HELP_OBJ = $(GOLDEN_HELP_SRC:%.c=$(B)/%.o)
 FUZZ_BIN = $(FUZZ_SRC:%.c=$(B)/%)
+# The bench is Linux only; its mains are named, the rest is theirs.
+BENCH = $(B)/tests/bench
+BENCH_BIN = $(addprefix $(BENCH)/,mock load start core)
 
 all: $(B)/anthropic-proxy
 
 # Everything that gets compiled, tests too.
-programs: all $(UNIT_BIN) $(GOLDEN_BIN)
+programs: all $(UNIT_BIN) $(GOLDEN_BIN) $(if $(PORTABLE),,$(BENCH_BIN))
 
 # -- the program -------------------------------------------------------------
 
@@ -136,6 +140,28 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(B)/core.a -lcjson -lm
 
+# -- figures, never part of check ---------------------------------------------
+
+$(BENCH)/mock: $(addprefix $(BENCH)/,mock.o mock_answer.o timers.o)
+$(BENCH)/load: $(addprefix $(BENCH)/,load.o load_conn.o histogram.o procs.o)
+$(BENCH)/start: $(BENCH)/start.o
+$(BENCH)/core: $(BENCH)/core.o $(B)/core.a
+$(BENCH)/core: BENCH_LIBS = -lcjson -lm
+$(BENCH_BIN): $(addprefix $(BENCH)/,bench.o http.o client_body.o)
+	$(call quiet,LD)$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    $(BENCH_LIBS)
+
+# `make bench QUICK=1`, `make bench PEER=127.0.0.1:8100,1234`: see
+# tests/bench/README.md.  `make bench-profile K=plain` or BYTES=1000000.
+bench: $(B)/anthropic-proxy $(BENCH_BIN)
+	@tests/bench/run $(B)
+
+bench-core: $(BENCH)/core
+	@$<
+
+bench-profile: $(BENCH)/core
+	@tests/bench/profile $< $(B)/profile
+
 # -- looks -------------------------------------------------------------------
 
 lint:
@@ -186,13 +212,15 @@ clean:
 
 help:
 	@echo 'all check unit golden e2e clients fuzz lint format'
+	@echo 'bench bench-core bench-profile'
 	@echo 'install uninstall dist release-check clean'
 	@echo 'SAN=address,undefined|thread PORTABLE=1 WERROR=1 B=DIR'
 	@echo 'unit M=module, golden C=case, e2e T=name, fuzz F=target TIME=s'
 
 -include $(CORE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(APP_OBJ:.o=.d) \
 	$(B)/src/main.d $(GOLDEN_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) \
-	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d)
-.PHONY: all programs check unit golden e2e clients fuzz run-fuzz lint print-sources format install \
+	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d) $(BENCH_SRC:%.c=$(B)/%.d)
+.PHONY: all programs check unit golden e2e clients fuzz run-fuzz bench \
+	bench-core bench-profile lint print-sources format install \
 	uninstall dist release-check clean help
 .DELETE_ON_ERROR:
