@@ -120,7 +120,8 @@ static enum stream_state
 end(struct stream *s)
 {
 	if (!s->answer.has_choice)
-		return fail_with(s, FAULT_INTERNAL,
+		return fail_with(s,
+		    s->answer.has_object ? FAULT_INTERNAL : FAULT_BAD_GATEWAY,
 		    s->answer.has_object ? "upstream returned no choices"
 					 : "upstream sent an empty answer");
 	s->stop_reason = answer_end(&s->answer, &s->usage);
