@@ -88,9 +88,7 @@ for (const [name, status, type, body] of [
 ])
 	for (const stream of [true, false])
 		test(`broken answer: ${name}, ${stream ? 'stream' : 'plain'}`, async () => {
-			let followed = 0;
 			upstream.script((call, res) => {
-				if (call.url.includes('elsewhere')) followed++;
 				res.writeHead(status, {
 					'content-type': type,
 					...(status === 302
@@ -102,5 +100,5 @@ for (const [name, status, type, body] of [
 			const r = await post(proxy.url, message({ stream }));
 			assert.ok(r.status >= 500, `status ${r.status}: ${r.text.slice(0, 300)}`);
 			assertError(r, r.status, 'api_error');
-			assert.equal(followed, 0);
+			assert.ok(!upstream.calls.some((c) => c.url.includes('elsewhere')));
 		});

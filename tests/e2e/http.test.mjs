@@ -414,6 +414,7 @@ for (const [what, bytes] of [
 	test(`survived: ${what}`, async () => {
 		const { text } = await raw(proxy.port, Buffer.from(bytes, 'latin1'), {
 			quiet: 200,
+			timeout: 800,
 		});
 		assert.doesNotMatch(text, /^HTTP\/1\.1 2/);
 		await assertAlive();

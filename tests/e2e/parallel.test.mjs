@@ -84,7 +84,9 @@ function judge(r, mine, key, stream) {
 	);
 	assert.equal(m.stop_reason, 'tool_use');
 	assert.equal(m.model, `model-${mine}`);
-	const others = r.text.match(/c\d{3}/g).filter((x) => x !== mine);
+	const others = r.text
+		.match(/(?<![A-Za-z0-9])c\d{3}(?![A-Za-z0-9])/g)
+		.filter((x) => x !== mine);
 	assert.deepEqual(others, [], 'words of another client');
 }
 

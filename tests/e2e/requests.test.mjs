@@ -143,7 +143,7 @@ function* bodies() {
 			if (
 				q.method === 'POST' &&
 				q.body &&
-				/\/v1\/messages(\/count_tokens)?(\?|$)/.test(q.url)
+				/^\/v1\/messages(\/count_tokens)?(\?|$)/.test(q.url)
 			)
 				yield {
 					name: list.length > 1 ? `${name} ${i + 1}` : name,

@@ -5,14 +5,20 @@ import http from 'node:http';
 import net from 'node:net';
 import { sleep } from './time.mjs';
 
+const isChat = (call) => call.method === 'POST' && /\/chat\/completions(\?|$)/.test(call.url);
+
 /*
- * respond(call, res) writes the whole answer.  A call is {method, url, headers,
+ * respond(call, res) writes the whole answer to a chat completion, others() to
+ * all else (models, token counts).  A call is {method, url, headers,
  * text, json, at, closed, closedAt}; closed tells that the proxy hung up or
  * the answer was finished.
  */
-export async function startUpstream(respond = (call, res) => sayOk(call, res)) {
+export async function startUpstream(
+	respond = (call, res) => sayOk(call, res),
+	others = (call, res) => sayError(res, 404, 'Not Found'),
+) {
 	const calls = [];
-	const state = { respond };
+	const state = { respond, others };
 	const server = http.createServer({ maxHeaderSize: 262144 }, (req, res) => {
 		const parts = [];
 		const call = {
@@ -43,7 +49,8 @@ export async function startUpstream(respond = (call, res) => sayOk(call, res)) {
 				/* stays null */
 			}
 			calls.push(call);
-			Promise.resolve(state.respond(call, res)).catch((err) => {
+			const answer = isChat(call) ? state.respond : state.others;
+			Promise.resolve(answer(call, res)).catch((err) => {
 				call.failure = err;
 				res.destroy();
 			});
@@ -57,8 +64,8 @@ export async function startUpstream(respond = (call, res) => sayOk(call, res)) {
 		port,
 		url: `http://127.0.0.1:${port}`,
 		calls,
-		chats: () => calls.filter((c) => c.method === 'POST'),
-		last: () => calls.filter((c) => c.method === 'POST').at(-1),
+		chats: () => calls.filter(isChat),
+		last: () => calls.filter(isChat).at(-1),
 		// Another script from here on; forgets the calls so far.
 		script(next) {
 			state.respond = next;
@@ -262,6 +269,20 @@ export function sayError(res, status, message, extra = {}, headers = {}) {
 		status,
 		headers,
 	);
+}
+
+// The reader took something, or is gone.
+export function drained(res) {
+	return new Promise((resolve) => {
+		const end = () => {
+			res.off('drain', end);
+			res.off('close', end);
+			resolve();
+		};
+		res.on('drain', end);
+		res.on('close', end);
+		if (res.destroyed) end();
+	});
 }
 
 // Bytes in small pieces, so that every read of the proxy sees another cut.
