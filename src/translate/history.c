@@ -183,9 +183,8 @@ add_own(struct thoughts *t, const struct conversion *c, struct envelope *e,
     struct json_slice shown, uint64_t turn, struct seen_details *seen)
 {
 	enum reasoning_form form = form_for(c->profile->reasoning_history, e);
-	bool wants_details = form == FORM_REASONING_DETAILS ||
-			     form == FORM_CONTENT_PARTS ||
-			     form == FORM_REASONING;
+	bool wants_details = c->profile->reasoning_history == HISTORY_AUTO ||
+			     form == FORM_REASONING_DETAILS;
 
 	if (add_signatures(t, e) == -1)
 		return -1;
@@ -203,9 +202,7 @@ add_own(struct thoughts *t, const struct conversion *c, struct envelope *e,
 		buf_reset(&t->opaque);
 		buf_add_str(&t->opaque, e->opaque);
 	}
-	if (!wants_details ||
-	    (form == FORM_REASONING &&
-		c->profile->reasoning_history != HISTORY_AUTO))
+	if (!wants_details)
 		return 0;
 	return add_details(t, e->details, turn, seen);
 }
@@ -356,24 +353,29 @@ thoughts_add_fields(const struct thoughts *t, const struct conversion *c,
 
 	switch (t->form) {
 	case FORM_REASONING_CONTENT:
-		return (t->text.len == 0 && !must) ||
-		       add_text(message, "reasoning_content", t);
+		if ((t->text.len > 0 || must) &&
+		    !add_text(message, "reasoning_content", t))
+			return false;
+		must = false;
+		break;
 	case FORM_REASONING:
-		return (t->text.len == 0 ||
-			   add_text(message, "reasoning", t)) &&
-		       add_details_field(message, t);
+		if (t->text.len > 0 && !add_text(message, "reasoning", t))
+			return false;
+		break;
 	case FORM_REASONING_TEXT:
-		return (t->text.len == 0 ||
-			   add_text(message, "reasoning_text", t)) &&
-		       (t->opaque.len == 0 ||
-			   json_add_raw(message, "reasoning_opaque",
-			       (struct json_slice){
-				   t->opaque.data, t->opaque.len }));
-	case FORM_REASONING_DETAILS:
-		return add_details_field(message, t);
+		if (t->text.len > 0 && !add_text(message, "reasoning_text", t))
+			return false;
+		if (t->opaque.len > 0 &&
+		    !json_add_raw(message, "reasoning_opaque",
+			(struct json_slice){ t->opaque.data, t->opaque.len }))
+			return false;
+		break;
 	default:
-		return !must || json_add_text(message, "reasoning_content", "");
+		break;
 	}
+	if (must && !json_add_text(message, "reasoning_content", ""))
+		return false;
+	return t->form == FORM_CONTENT_PARTS || add_details_field(message, t);
 }
 
 static const char *
