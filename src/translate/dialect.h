@@ -119,11 +119,8 @@ struct profile {
 /* All knobs at their defaults. */
 void profile_defaults(struct profile *p);
 
-/*
- * The static word of an effort ("none" … "max"), NULL if there is no such
- * word; and how strong it is, 0 for "none", -1 for no word.
- */
-const char *effort_word(const char *word);
+/* How strong an effort ("none" … "max") is: 0 for "none", -1 for no such
+ * word. */
 int effort_rank(const char *word);
 
 /*

@@ -152,11 +152,3 @@ effort_rank(const char *word)
 			return (int)i;
 	return -1;
 }
-
-const char *
-effort_word(const char *word)
-{
-	int rank = effort_rank(word);
-
-	return rank < 0 ? NULL : efforts[rank];
-}

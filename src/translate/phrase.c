@@ -88,6 +88,19 @@ match_here(const char *pattern, const char *p, struct phrase_found *found)
 	return p;
 }
 
+/* Where a piece that begins with this sign may begin: most places of a text
+ * are passed over here. */
+static const char *
+skip_to(char first, const char *p)
+{
+	char both[3] = { (char)tolower((unsigned char)first),
+		(char)toupper((unsigned char)first), '\0' };
+
+	if (first == '#')
+		return p + strcspn(p, "0123456789");
+	return isalpha((unsigned char)first) ? p + strcspn(p, both) : p;
+}
+
 bool
 phrase_find(const char *pattern, const char *text, struct phrase_found *found)
 {
@@ -99,7 +112,9 @@ phrase_find(const char *pattern, const char *text, struct phrase_found *found)
 		found = &own;
 	memset(found, 0, sizeof(*found));
 	while (*pattern != '\0') {
-		for (; (end = match_here(pattern, text, found)) == NULL; text++)
+		for (text = skip_to(*pattern, text);
+		     (end = match_here(pattern, text, found)) == NULL;
+		     text = skip_to(*pattern, text + 1))
 			if (*text == '\0')
 				return false;
 		if (is_first)

@@ -254,8 +254,6 @@ efforts_are_ranked(void **state)
 	assert_int_equal(effort_rank("none"), 0);
 	assert_true(effort_rank("max") > effort_rank("xhigh"));
 	assert_int_equal(effort_rank("extreme"), -1);
-	assert_string_equal(effort_word("HIGH"), "high");
-	assert_null(effort_word(""));
 }
 
 int
