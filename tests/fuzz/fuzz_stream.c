@@ -82,8 +82,9 @@ must(bool is_so)
 		abort();
 }
 
-/* Beyond the grammar: no blank text, which clients refuse to send back, and
- * no tool input that is cut, unless the answer was. */
+/* Beyond the grammar (but cJSON cuts texts at a NUL): no blank text, which
+ * clients refuse to send back, and no tool input that is cut, unless the answer
+ * was. */
 static void
 check_blocks(const struct strict_stream *strict)
 {
@@ -133,7 +134,8 @@ check_events(struct stream *s, const struct buf *out, enum stream_state state)
 		fprintf(stderr, "%s\n%s\n", strict.bad, buf_str(out));
 	must(strict.bad[0] == '\0');
 	must(strict.is_stopped == (state == STREAM_ENDED));
-	check_blocks(&strict);
+	if (strstr(buf_str(out), "\\u0000") == NULL)
+		check_blocks(&strict);
 	strict_clear(&strict);
 }
 
