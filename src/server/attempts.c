@@ -272,32 +272,45 @@ wait_to_retry(struct attempts *a, long wait_ms)
 	return true;
 }
 
-/* A refusal that teaches: mends the request.  True: try again at once. */
-static bool
-learn(struct attempts *a)
+/* Keeps a lesson for later requests and this one. */
+static void
+keep_lesson(struct attempts *a, const struct lesson *lesson)
 {
 	const struct upstream_target *up = &a->settings->upstream;
-	struct lesson lesson;
 	char words[128];
 
-	if (!a->has_head || is_success(a->head.status) ||
-	    a->lessons >= MAX_LESSONS ||
-	    !learn_from_refusal(a->head.status, buf_str(&a->refusal),
-		a->refusal.len, a->translation.body, &lesson))
-		return false;
 	a->lessons++;
-	learn_print(&lesson, words, sizeof(words));
-	if (lessons_add(a->server->lessons, up->base, a->context.model, &lesson,
+	learn_print(lesson, words, sizeof(words));
+	if (lessons_add(a->server->lessons, up->base, a->context.model, lesson,
 		(long long)time(NULL)))
 		log_say(LOG_INFO, "learned of %s model %s: %s", up->host,
 		    a->context.model, words);
-	learn_apply(&lesson, &a->profile);
-	fault_clear(&a->fault);
-	if (learn_mend(&lesson, a->translation.body))
-		return true;
-	a->n_known = lessons_get(a->server->lessons, up->base, a->context.model,
-	    a->known, LESSONS_PER_MODEL);
-	return prepare_again(a) == 0;
+	learn_apply(lesson, &a->profile);
+}
+
+/*
+ * A refusal that teaches: mends the request.  One refusal may name several
+ * things; they are all mended before it is sent again.  True: try again at
+ * once.
+ */
+static bool
+learn(struct attempts *a)
+{
+	struct lesson lesson;
+	bool mended = false;
+
+	if (!a->has_head || is_success(a->head.status))
+		return false;
+	while (a->lessons < MAX_LESSONS &&
+	       learn_from_refusal(a->head.status, buf_str(&a->refusal),
+		   a->refusal.len, a->translation.body, &lesson)) {
+		keep_lesson(a, &lesson);
+		fault_clear(&a->fault);
+		if (!learn_mend(&lesson, a->translation.body))
+			return prepare_again(a) == 0;
+		mended = true;
+	}
+	return mended;
 }
 
 /* -- one try -------------------------------------------------------------- */
