@@ -24,7 +24,7 @@
 
 /* Of an answer that is no success: enough for any error body. */
 #define MAX_REFUSAL_BYTES (1024 * 1024)
-/* Different lessons one request may teach before it is given up. */
+/* Refusals of one request that are learned from before it is given up. */
 #define MAX_LESSONS 6
 /* How long to wait for usage and [DONE] once the answer is finished. */
 #define END_WAIT_MS    5000
@@ -196,6 +196,7 @@ settle(struct attempts *a)
 		stream_abort(a->stream, &broke, &a->events);
 	}
 	take_verdict(a);
+	stream_refusal(a->stream, &a->refusal);
 }
 
 /* -- trying again --------------------------------------------------------- */
@@ -272,45 +273,59 @@ wait_to_retry(struct attempts *a, long wait_ms)
 	return true;
 }
 
-/* Keeps a lesson for later requests and this one. */
-static void
-keep_lesson(struct attempts *a, const struct lesson *lesson)
+/* The status of a refusal, also of one inside a 200; 0: it was none. */
+static int
+refusal_status(const struct attempts *a)
+{
+	if (!a->has_head)
+		return 0;
+	if (!is_success(a->head.status))
+		return a->head.status;
+	return a->refusal.len > 0 && a->fault.kind == FAULT_BAD_REQUEST ? 400
+									: 0;
+}
+
+/* Keeps a lesson and mends the request.  0, or -1 with the fault. */
+static int
+take_lesson(struct attempts *a, const struct lesson *lesson)
 {
 	const struct upstream_target *up = &a->settings->upstream;
 	char words[128];
 
-	a->lessons++;
 	learn_print(lesson, words, sizeof(words));
 	if (lessons_add(a->server->lessons, up->base, a->context.model, lesson,
 		(long long)time(NULL)))
 		log_say(LOG_INFO, "learned of %s model %s: %s", up->host,
 		    a->context.model, words);
 	learn_apply(lesson, &a->profile);
+	fault_clear(&a->fault);
+	return learn_mend(lesson, a->translation.body) ? 0 : prepare_again(a);
 }
 
-/*
- * A refusal that teaches: mends the request.  One refusal may name several
- * things; they are all mended before it is sent again.  True: try again at
- * once.
- */
+/* A refusal that teaches: mends the request.  True: try again at once. */
 static bool
 learn(struct attempts *a)
 {
+	int status = refusal_status(a);
+	const char *body = buf_str(&a->refusal);
+	size_t len = a->refusal.len;
 	struct lesson lesson;
-	bool mended = false;
 
-	if (!a->has_head || is_success(a->head.status))
+	if (status == 0 || a->lessons >= MAX_LESSONS ||
+	    !learn_from_refusal(
+		status, body, len, a->translation.body, &lesson))
 		return false;
-	while (a->lessons < MAX_LESSONS &&
-	       learn_from_refusal(a->head.status, buf_str(&a->refusal),
-		   a->refusal.len, a->translation.body, &lesson)) {
-		keep_lesson(a, &lesson);
-		fault_clear(&a->fault);
-		if (!learn_mend(&lesson, a->translation.body))
-			return prepare_again(a) == 0;
-		mended = true;
-	}
-	return mended;
+	a->lessons++;
+	if (take_lesson(a, &lesson) == -1)
+		return false;
+	if (lesson.kind != LESSON_DROP && lesson.kind != LESSON_SCHEMA_KEYWORD)
+		return true;
+	for (size_t i = 1; i < LESSONS_PER_MODEL; i++)
+		if (!learn_more_from_refusal(
+			body, len, a->translation.body, &lesson) ||
+		    take_lesson(a, &lesson) == -1)
+			break;
+	return a->fault.kind == FAULT_NONE;
 }
 
 /* -- one try -------------------------------------------------------------- */

@@ -26,6 +26,7 @@ answer_init(struct answer *a, const struct reply_terms *terms,
 	blocks_init(&a->blocks, &head, terms, env, why);
 	content_init(&a->content, &a->blocks, terms, a->blocks.lead.max_bytes);
 	buf_init(&a->refusal, REFUSAL_MAX);
+	buf_init(&a->complaint, COMPLAINT_MAX);
 }
 
 void
@@ -34,6 +35,7 @@ answer_clear(struct answer *a)
 	blocks_clear(&a->blocks);
 	content_clear(&a->content);
 	buf_clear(&a->refusal);
+	buf_clear(&a->complaint);
 }
 
 bool
@@ -127,6 +129,14 @@ holds_error(struct answer *a, const struct json_doc *doc, const cJSON *object)
 }
 
 void
+answer_complain(struct answer *a, struct json_slice text)
+{
+	a->is_upstream_error = true;
+	buf_add(&a->complaint, text.text,
+	    text.len < COMPLAINT_MAX ? text.len : COMPLAINT_MAX);
+}
+
+void
 answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 {
 	struct openai_chunk chunk;
@@ -136,7 +146,7 @@ answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 	a->plain.len = 0;
 	openai_chunk_read(object, &chunk);
 	if (holds_error(a, doc, object)) {
-		a->is_upstream_error = true;
+		answer_complain(a, json_slice(doc, object));
 		return;
 	}
 	a->has_object = true;

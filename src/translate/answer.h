@@ -13,7 +13,8 @@
 #include "translate/stream.h"
 #include "translate/usage.h"
 
-#define REFUSAL_MAX 65536 /* bytes kept for stop_details.explanation */
+#define REFUSAL_MAX   65536 /* bytes kept for stop_details.explanation */
+#define COMPLAINT_MAX 65536
 
 struct answer {
 	struct blocks blocks;
@@ -32,6 +33,7 @@ struct answer {
 	bool has_text_choice;
 	int64_t text_choice;	/* whose text and reasoning are shown */
 	struct buf refusal;	/* escaped body */
+	struct buf complaint;	/* the upstream's error as it came, cut */
 	const char *stopped_by; /* what the upstream says; of terms->stop */
 	struct json_slice
 	    plain; /* all that the last object said, in its text */
@@ -45,6 +47,9 @@ void answer_clear(struct answer *a);
 /* Reads a chunk or a completion; an error in it goes to `why`. */
 void
 answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object);
+
+/* Keeps what the upstream said of a failure. */
+void answer_complain(struct answer *a, struct json_slice text);
 
 /* Takes a text as if an object like the last one, which said no more than a
  * text of this form, had brought it. */

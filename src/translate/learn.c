@@ -378,3 +378,14 @@ learn_from_refusal(int status, const char *body, size_t len, const cJSON *sent,
 			return true;
 	return false;
 }
+
+bool
+learn_more_from_refusal(
+    const char *body, size_t len, const cJSON *sent, struct lesson *lesson)
+{
+	struct refusal r = { .sent = sent, .lesson = lesson };
+
+	*lesson = (struct lesson){ .kind = LESSON_NONE };
+	failure_read(&r.failure, body, len);
+	return learn_keyword(&r) || learn_named(&r);
+}

@@ -43,12 +43,19 @@ struct lesson {
 /*
  * Reads a refusal (status 400 or 422, also of an error inside a 200, or a
  * chat template's error as 500) of `sent`.  Returns true with what to change;
- * false where it teaches nothing that is in the request.  One refusal may
- * name several things: after learn_mend() ask again with the same refusal.
- * What has been mended is not taught again.
+ * false where it teaches nothing that is in the request.  What has been
+ * mended is not taught again.
  */
 bool learn_from_refusal(int status, const char *body, size_t len,
     const cJSON *sent, struct lesson *lesson);
+
+/*
+ * One refusal may name several keys or keywords: after such a lesson was
+ * mended, what else the same refusal names in the request.  Nothing is
+ * guessed here, a name has to be given as one.
+ */
+bool learn_more_from_refusal(
+    const char *body, size_t len, const cJSON *sent, struct lesson *lesson);
 
 /* Bends a resolved profile to a lesson, for all later requests. */
 void learn_apply(const struct lesson *lesson, struct profile *profile);

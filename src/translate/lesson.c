@@ -50,6 +50,8 @@ apply_drop(const char *key, struct profile *p)
 		p->user_field = USER_NONE;
 	else if (strcmp(key, "top_k") == 0)
 		p->top_k = TOP_K_DROP;
+	else if (strcmp(key, "stop") == 0)
+		p->stop_mode = STOP_LOCAL;
 	else if (strcmp(key, "*.cache_control") == 0 ||
 		 strcmp(key, "*.prompt_cache_breakpoint") == 0)
 		p->cache_hints = HINTS_NONE;
@@ -149,6 +151,8 @@ learn_apply(const struct lesson *lesson, struct profile *p)
 bool
 learn_mend(const struct lesson *lesson, cJSON *body)
 {
+	bool had_stop;
+
 	switch (lesson->kind) {
 	case LESSON_USE_MAX_COMPLETION_TOKENS:
 		mend_rename(body, "max_tokens", "max_completion_tokens");
@@ -166,8 +170,11 @@ learn_mend(const struct lesson *lesson, cJSON *body)
 		mend_effort(body, lesson->name);
 		return true;
 	case LESSON_DROP:
+		/* Who looks for the sequences now is decided anew. */
+		had_stop = strcmp(lesson->name, "stop") == 0 &&
+			   json_get(body, "stop") != NULL;
 		mend_drop(body, lesson->name);
-		return true;
+		return !had_stop;
 	case LESSON_DROP_STRICT:
 		mend_strict(body, lesson->name);
 		return true;

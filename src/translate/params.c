@@ -19,14 +19,15 @@ read_limit(const char *text)
 		"at most #N", "less than or equal to #N",
 		"less than or equal to '#N", "should be [#A, #N]",
 		"is [#A, #N]", "in [#A, #N]", "range [#A, #N]",
-		"in the range [#A, #N]", "between #A and #N", "<= #N",
-		"> #N, which is the maximum", "supports up to #N", "up to #N",
-		"cannot exceed #N", "must not exceed #N", "model limit of #N",
-		"limit of #N", "limit is #N", "maximum allowed is #N",
-		"maximum of #N", "maximum is #N", "maximum value is #N",
-		"maximum value of #N", "maximum: #N", "max: #N",
-		"(inclusive) to #X (exclusive)", "must be less than #X",
-		"should be less than #X", "smaller than #X" };
+		"in the range [#A, #N]", "[#A,#N]", "between #A and #N",
+		"<= #N", "> #N, which is the maximum", "supports up to #N",
+		"up to #N", "cannot exceed #N", "must not exceed #N",
+		"model limit of #N", "limit of #N", "limit is #N",
+		"maximum allowed is #N", "maximum of #N", "maximum is #N",
+		"maximum value is #N", "maximum value of #N", "maximum: #N",
+		"max: #N", "(inclusive) to #X (exclusive)",
+		"must be less than #X", "should be less than #X",
+		"smaller than #X" };
 	struct phrase_found found;
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {

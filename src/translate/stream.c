@@ -269,7 +269,7 @@ read_error(struct stream *s, struct json_slice data)
 	struct json_doc doc;
 	const cJSON *object;
 
-	s->answer.is_upstream_error = true;
+	answer_complain(&s->answer, data);
 	if (json_parse_lenient(&doc, data.text, data.len, &limits, NULL) == 0) {
 		object = cJSON_IsArray(doc.root) ? doc.root->child : doc.root;
 		if (cJSON_IsObject(object))
@@ -493,6 +493,15 @@ const struct fault *
 stream_fault(const struct stream *s)
 {
 	return &s->fault;
+}
+
+void
+stream_refusal(const struct stream *s, struct buf *out)
+{
+	const struct buf *text = &s->answer.complaint;
+
+	if (s->state == STREAM_FAILED && text->len > 0)
+		buf_add(out, text->data, text->len);
 }
 
 const struct stream_usage *

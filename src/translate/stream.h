@@ -92,6 +92,10 @@ int stream_message(struct stream *s, struct buf *out, struct fault *why);
 /* The failure, in the client's words and status; kind NONE if there is none. */
 const struct fault *stream_fault(const struct stream *s);
 
+/* Appends what the upstream itself said of the failure, as it came; nothing
+ * where it said nothing. */
+void stream_refusal(const struct stream *s, struct buf *out);
+
 /* For the log and the counters, valid after ENDED or FAILED. */
 const struct stream_usage *stream_usage(const struct stream *s);
 const char *stream_stop_reason(const struct stream *s); /* "" before the end */

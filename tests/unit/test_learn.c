@@ -74,14 +74,18 @@ learn_all(int status, const char *refusal, cJSON *sent, char *out, size_t cap)
 
 	out[0] = '\0';
 	for (int i = 0; i < 10; i++) {
-		if (!learn_from_refusal(
-			status, refusal, strlen(refusal), sent, &lesson))
+		if (i == 0 ? !learn_from_refusal(status, refusal,
+				 strlen(refusal), sent, &lesson)
+			   : !learn_more_from_refusal(
+				 refusal, strlen(refusal), sent, &lesson))
 			return;
 		if (at > 0)
 			out[at++] = ';';
 		learn_print(&lesson, out + at, cap - at);
 		at += strlen(out + at);
-		if (!learn_mend(&lesson, sent))
+		if (!learn_mend(&lesson, sent) ||
+		    (lesson.kind != LESSON_DROP &&
+			lesson.kind != LESSON_SCHEMA_KEYWORD))
 			return;
 	}
 	fail_msg("never ends: %s", out);
@@ -497,6 +501,52 @@ a_key_that_is_refused_is_left_out(void **state)
 }
 
 static void
+all_keys_that_are_named_go_at_once_but_none_by_guess(void **state)
+{
+	static const struct refusal_case cases[] = {
+		{ 422, "{'user':'u','service_tier':'default'," MESSAGES "}",
+		    "{'detail':[{'type':'extra_forbidden','loc':['body',"
+		    "'user'],'msg':'Extra inputs are not permitted'},{'type':"
+		    "'extra_forbidden','loc':['body','service_tier'],'msg':"
+		    "'Extra inputs are not permitted'}]}",
+		    "drop user;drop service_tier" },
+		{ 400, "{'temperature':1,'top_p':1," MESSAGES "}",
+		    "{'error':{'message':'Unsupported parameter: ~temperature~ "
+		    "is not supported with this model; only top_p is',"
+		    "'param':'temperature'}}",
+		    "drop temperature" },
+		{ 400,
+		    "{'response_format':{'type':'json_schema'}," MESSAGES "}",
+		    "{'error':{'message':'This response_format type is "
+		    "unavailable now'}}",
+		    "response_format json_object" },
+	};
+
+	(void)state;
+	RUN(cases);
+}
+
+static void
+stop_sequences_that_are_refused_are_looked_for_here(void **state)
+{
+	char text[] = "{\"stop\":[\"x\"],\"n\":2}";
+	struct lesson lesson;
+	struct profile p;
+	cJSON *body = build(text);
+
+	(void)state;
+	profile_defaults(&p);
+	p.stop_mode = STOP_UPSTREAM;
+	assert_int_equal(learn_parse("drop stop", &lesson), 0);
+	learn_apply(&lesson, &p);
+	assert_int_equal(p.stop_mode, STOP_LOCAL);
+	/* The terms of the reply change too: it is translated again. */
+	assert_false(learn_mend(&lesson, body));
+	assert_true(learn_mend(&lesson, body));
+	cJSON_Delete(body);
+}
+
+static void
 a_form_that_is_refused_gives_way_to_a_simpler_one(void **state)
 {
 	static const struct refusal_case cases[] = {
@@ -681,6 +731,10 @@ main(void)
 		cmocka_unit_test(what_must_come_back_comes_back),
 		cmocka_unit_test(schemas_lose_the_keyword_that_is_named),
 		cmocka_unit_test(a_key_that_is_refused_is_left_out),
+		cmocka_unit_test(
+		    all_keys_that_are_named_go_at_once_but_none_by_guess),
+		cmocka_unit_test(
+		    stop_sequences_that_are_refused_are_looked_for_here),
 		cmocka_unit_test(
 		    a_form_that_is_refused_gives_way_to_a_simpler_one),
 		cmocka_unit_test(a_request_is_mended_in_place),
