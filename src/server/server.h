@@ -31,7 +31,6 @@ struct server {
 	struct job *jobs;    /* under lock */
 	unsigned n_jobs;
 	bool had_job; /* since server_is_busy() was asked */
-	atomic_bool draining;
 
 	struct upstream *upstream;
 	struct watch *watch;
@@ -40,6 +39,9 @@ struct server {
 	struct scales *scales;
 	struct catalog *catalog;
 	struct asking *asking;
+
+	/* Apart from what is under lock: gcc reads neighbours together. */
+	atomic_bool draining;
 };
 
 /* Takes its own hold on `s`.  NULL with errno. */
