@@ -180,7 +180,7 @@ answer_repeat(struct answer *a, struct json_slice body, int form)
 	if (form == FORM_NONE)
 		content_text(&a->content, body);
 	else if (!a->terms->ignore_reasoning)
-		content_thought(&a->content, form, body);
+		content_thought(&a->content, (enum reasoning_form)form, body);
 }
 
 bool

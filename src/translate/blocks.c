@@ -138,31 +138,40 @@ show(struct blocks *b, enum emit_block block, enum reasoning_form form,
 
 /* -- what waits for a call ------------------------------------------------- */
 
+/* The piece that a text joins: the last, or a new one; NULL: no memory. */
+static struct piece *
+take_piece(struct blocks *b, enum emit_block block, enum reasoning_form form)
+{
+	struct piece *p;
+	size_t cap = b->cap == 0 ? 4 : b->cap * 2;
+
+	if (b->n_pieces > 0) {
+		p = &b->pieces[b->n_pieces - 1];
+		if (p->block == block && p->after == b->slots.n)
+			return p;
+	}
+	if (b->n_pieces == b->cap) {
+		p = realloc(b->pieces, cap * sizeof(*p));
+		if (p == NULL)
+			return NULL;
+		b->pieces = p;
+		b->cap = cap;
+	}
+	p = &b->pieces[b->n_pieces++];
+	*p = (struct piece){ block, form, b->slots.n, { .data = NULL } };
+	buf_init(&p->body, b->lead.max_bytes);
+	return p;
+}
+
 static void
 defer(struct blocks *b, enum emit_block block, enum reasoning_form form,
     struct json_slice body)
 {
-	struct piece *last, *grown;
-	size_t cap = b->cap == 0 ? 4 : b->cap * 2;
+	struct piece *p = take_piece(b, block, form);
 
-	last = b->n_pieces == 0 ? NULL : &b->pieces[b->n_pieces - 1];
-	if (last == NULL || last->block != block || last->after != b->slots.n) {
-		if (b->n_pieces == b->cap) {
-			grown = realloc(b->pieces, cap * sizeof(*grown));
-			if (grown == NULL) {
-				fault_no_memory(b->why);
-				return;
-			}
-			b->pieces = grown;
-			b->cap = cap;
-		}
-		last = &b->pieces[b->n_pieces++];
-		*last =
-		    (struct piece){ block, form, b->slots.n, { .data = NULL } };
-		buf_init(&last->body, b->lead.max_bytes);
-	}
-	buf_add(&last->body, body.text, body.len);
-	if (last->body.failed)
+	if (p != NULL)
+		buf_add(&p->body, body.text, body.len);
+	if (p == NULL || p->body.failed)
 		fault_no_memory(b->why);
 }
 
@@ -383,8 +392,8 @@ blocks_call(struct blocks *b, const struct slots_context *context,
 	if (slot->is_started)
 		keep_signature(b, slot);
 	if (slot->args.is_endless) {
-		b->must_end = slot->sent == 0;
-		if (!b->must_end)
+		b->must_end = slot->sent == 0 && !context->is_whole;
+		if (slot->sent > 0)
 			fault_set(b->why, FAULT_BAD_GATEWAY,
 			    "upstream sent endless white space in the "
 			    "arguments of a tool call");

@@ -158,13 +158,14 @@ content_text(struct content *c, struct json_slice body)
 }
 
 void
-content_thought(struct content *c, int form, struct json_slice body)
+content_thought(
+    struct content *c, enum reasoning_form form, struct json_slice body)
 {
 	if (body.len == 0)
 		return;
 	c->blocks->has_reasoning = true;
-	blocks_thought(c->blocks, (enum reasoning_form)form,
-	    splice_next(&c->thought, body, &c->joined));
+	blocks_thought(
+	    c->blocks, form, splice_next(&c->thought, body, &c->joined));
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "translate/envelope.h"
 #include "translate/splice.h"
 #include "translate/stop.h"
 #include "translate/think.h"

@@ -98,7 +98,7 @@ read_reasoning_field(
 		body = json_body(doc, fields[i].item);
 		if (body.len == 0)
 			continue;
-		content_thought(&a->content, (int)fields[i].form, body);
+		content_thought(&a->content, fields[i].form, body);
 		return true;
 	}
 	return false;
@@ -170,7 +170,7 @@ read_calls(struct answer *a, const struct json_doc *doc,
 	struct openai_call call;
 	const cJSON *item = d->tool_calls;
 
-	if (cJSON_IsArray(item)) {
+	if (item != NULL && cJSON_IsArray(item)) {
 		item = item->child;
 		context.is_several = item != NULL && item->next != NULL;
 	}
@@ -226,7 +226,7 @@ note_plain(
 	    d->refusal != NULL || d->audio != NULL || d->tool_calls != NULL ||
 	    d->function_call != NULL || d->annotations != NULL)
 		return;
-	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
+	for (int i = FORM_NONE; i <= FORM_REASONING_TEXT; i++) {
 		struct json_slice body;
 
 		if (strings[i] == NULL)

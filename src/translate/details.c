@@ -60,7 +60,7 @@ new_entry(struct details *d)
 
 	if (d->n == ENTRIES_MAX)
 		return NULL;
-	if (d->n == d->cap) {
+	if (d->list == NULL || d->n == d->cap) {
 		cap = d->cap == 0 ? 4 : d->cap * 2;
 		grown = realloc(d->list, cap * sizeof(*grown));
 		if (grown == NULL)

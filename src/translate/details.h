@@ -15,6 +15,8 @@
 struct buf;
 struct detail;
 
+/* Taking functions return 0, or -1 when out of memory or past a ceiling. */
+
 struct details {
 	struct detail *list;
 	size_t n, cap;
@@ -40,7 +42,5 @@ int details_join_part(
 
 /* Appends the JSON array. */
 void details_print(const struct details *d, struct buf *out);
-
-/* Each takes 0 for done, -1 when out of memory or past the ceiling. */
 
 #endif

@@ -24,6 +24,7 @@ excerpt_add(struct excerpt *e, const char *bytes, size_t len)
 static bool
 is_empty(const struct excerpt *e)
 {
+	static const char mark[] = { '\xEF', '\xBB', '\xBF' };
 	bool in_comment = false, at_start = true;
 
 	for (size_t i = 0; i < e->len; i++) {
@@ -35,7 +36,7 @@ is_empty(const struct excerpt *e)
 		} else if (!in_comment) {
 			in_comment = at_start && c == ':';
 			if (!in_comment && c != ' ' && c != '\t' &&
-			    memchr("\xEF\xBB\xBF", c, 3) == NULL)
+			    memchr(mark, c, sizeof(mark)) == NULL)
 				return false;
 		}
 	}

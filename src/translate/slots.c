@@ -132,21 +132,36 @@ is_next_call(const struct slots *s, const struct slot *latest, const char *name,
 		   s->terms, latest->name.data, latest->name.len) != NULL;
 }
 
+/* Whether a fragment names another tool behind a call that is complete:
+ * servers that give every call the same index, or the same id. */
+static bool
+names_another(const struct slot *slot, const struct openai_call *call)
+{
+	return slot->args.state == ARGS_DONE && call->name[0] != '\0' &&
+	       strcmp(buf_str(&slot->name), call->name) != 0;
+}
+
 /* The call a fragment continues; NULL where it begins one. */
+/* Whether a fragment's id is that of another call at the same index. */
+static bool
+has_other_id(const struct slot *slot, const struct openai_call *call)
+{
+	if (call->id[0] == '\0')
+		return false;
+	if (slot->up_id != NULL)
+		return !has_id(slot, call->id);
+	return slot->args.state == ARGS_DONE && call->name[0] != '\0';
+}
+
 static struct slot *
-find_slot(struct slots *s, const struct slots_context *context,
+find_told(struct slots *s, const struct slots_context *context,
     const struct openai_call *call)
 {
 	struct slot *slot;
 
-	if (context->is_whole)
-		return NULL;
-	if (context->is_legacy)
-		return find_latest(s, context->choice);
 	if (call->has_index) {
 		slot = find_index(s, context->choice, call->index);
-		if (slot == NULL || slot->up_id == NULL ||
-		    call->id[0] == '\0' || has_id(slot, call->id))
+		if (slot == NULL || !has_other_id(slot, call))
 			return slot;
 		/* Servers that say index 0 for all calls tell them by id. */
 		return find_id(s, context->choice, call->id);
@@ -158,6 +173,19 @@ find_slot(struct slots *s, const struct slots_context *context,
 	    is_next_call(s, slot, call->name, context->is_several))
 		return NULL;
 	return slot;
+}
+
+static struct slot *
+find_slot(struct slots *s, const struct slots_context *context,
+    const struct openai_call *call)
+{
+	struct slot *slot;
+
+	if (context->is_whole)
+		return NULL;
+	slot = context->is_legacy ? find_latest(s, context->choice)
+				  : find_told(s, context, call);
+	return slot != NULL && names_another(slot, call) ? NULL : slot;
 }
 
 /* -- name, id and signature ------------------------------------------------ */

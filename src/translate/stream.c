@@ -422,6 +422,14 @@ finish_events(struct stream *s)
 	return fail_without_object(s);
 }
 
+/* Whether all of a JSON body has come, though its end was not told. */
+static bool
+has_whole_body(const struct stream *s)
+{
+	return s->framing == BODY &&
+	       json_check(buf_str(&s->body), s->body.len, '{', &limits) == 0;
+}
+
 enum stream_state
 stream_finish(struct stream *s, struct buf *out)
 {
@@ -443,6 +451,8 @@ stream_abort(struct stream *s, const struct fault *cause, struct buf *out)
 	emit_to(&s->answer.blocks.emit, out);
 	if (is_complete(s))
 		return end(s);
+	if (has_whole_body(s))
+		return finish_body(s);
 	s->fault = *cause;
 	return fail(s);
 }

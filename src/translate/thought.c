@@ -50,14 +50,15 @@ thought_sign(struct thought *t, const char *tool_id, char *signature)
 			t->cap = cap;
 		}
 	}
-	if (id == NULL || t->n_signatures == t->cap) {
-		free(id);
-		free(signature);
-		return -1;
+	if (id != NULL && t->n_signatures < t->cap) {
+		grown = &t->signatures[t->n_signatures++];
+		grown->tool_id = id;
+		grown->signature = signature;
+		return 0;
 	}
-	t->signatures[t->n_signatures++] =
-	    (struct envelope_signature){ id, signature };
-	return 0;
+	free(id);
+	free(signature);
+	return -1;
 }
 
 bool

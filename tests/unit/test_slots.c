@@ -79,6 +79,28 @@ without_index_a_name_begins_a_call_once_the_last_is_complete(void **state)
 }
 
 static void
+another_name_behind_a_complete_call_is_another_call(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    PLAY(CALL("\"index\":0,\"function\":{\"name\":\"glob\","
+		      "\"arguments\":\"{}\"}")
+		    CALL("\"index\":0,\"function\":{\"name\":"
+			 "\"get_weather\",\"arguments\":\"{}\"}")
+			CALL("\"index\":0,\"id\":\"x\",\"function\":{"
+			     "\"name\":\"glob\",\"arguments\":\"{}\"}")
+			    FINISH("stop")),
+	    "tool(glob,{}) tool(get_weather,{}) tool(glob,{}) tool_use");
+	assert_string_equal(
+	    PLAY(CALL("\"id\":\"call_0\",\"function\":{\"name\":\"glob\","
+		      "\"arguments\":\"{}\"}")
+		    CALL("\"id\":\"call_0\",\"function\":{\"name\":"
+			 "\"get_weather\",\"arguments\":\"{}\"}")
+			FINISH("stop")),
+	    "tool(glob,{}) tool(get_weather,{}) tool_use");
+}
+
+static void
 odd_indexes_are_only_names(void **state)
 {
 	(void)state;
@@ -419,6 +441,7 @@ main(void)
 		CASE(calls_at_one_index_are_told_apart_by_their_ids),
 		CASE(
 		    without_index_a_name_begins_a_call_once_the_last_is_complete),
+		CASE(another_name_behind_a_complete_call_is_another_call),
 		CASE(odd_indexes_are_only_names),
 		CASE(each_entry_of_a_completion_is_a_call),
 		CASE(a_function_call_of_old_servers_is_a_call),
