@@ -39,7 +39,8 @@ void content_clear(struct content *c);
 void content_text(struct content *c, struct json_slice body);
 
 /* A piece of reasoning that came in a form of its own. */
-void content_thought(struct content *c, int form, struct json_slice body);
+void content_thought(
+    struct content *c, enum reasoning_form form, struct json_slice body);
 
 /* The stop sequence that was met, NULL if none. */
 const char *content_match(const struct content *c);
