@@ -12,6 +12,7 @@
 #include "translate/names.h"
 #include "translate/parts.h"
 #include "translate/served.h"
+#include "translate/toolname.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 
@@ -84,7 +85,7 @@ call_function(const struct conversion *c, const struct block *b)
 		text = json_slice(c->doc, input);
 	buf_init(&name, TEXT_CEILING);
 	buf_init(&arguments, TEXT_CEILING);
-	tools_put_name(&c->tools, json_get_string(b->json, "toolset_name"),
+	toolname_put(&c->tools, json_get_string(b->json, "toolset_name"),
 	    json_get_string(b->json, "name"), &name);
 	json_escape(&arguments, text.text, text.len);
 	done = !name.failed && !arguments.failed &&

@@ -52,6 +52,12 @@ need_source(const struct media_source *from, const cJSON *block,
 	return 0;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* Appends base64 as a data URL, without the line breaks it may have. */
 static void
 add_data_url(struct buf *out, const char *media_type, struct json_slice data)
@@ -68,7 +74,7 @@ add_data_url(struct buf *out, const char *media_type, struct json_slice data)
 	buf_init(&plain, TEXT_CEILING);
 	json_unescape(&plain, data);
 	for (size_t i = 0; i < plain.len; i++)
-		if (memchr(" \n\r\t", plain.data[i], 4) == NULL)
+		if (!is_space(plain.data[i]))
 			plain.data[kept++] = plain.data[i];
 	json_escape(out, plain.data, kept);
 	out->failed |= plain.failed;
@@ -140,8 +146,8 @@ int
 media_add_image(const struct media_source *from, const cJSON *block,
     struct parts *to, struct fault *why)
 {
-	const cJSON *source, *url;
-	const char *type;
+	const cJSON *source = NULL, *url = NULL;
+	const char *type = "";
 
 	if (need_source(from, block, "image", &source, &type, why) == -1)
 		return -1;
@@ -307,8 +313,8 @@ int
 media_add_document(const struct media_source *from, const cJSON *block,
     struct parts *to, struct fault *why)
 {
-	const cJSON *source;
-	const char *type;
+	const cJSON *source = NULL;
+	const char *type = "";
 
 	if (need_source(from, block, "document", &source, &type, why) == -1)
 		return -1;

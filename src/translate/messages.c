@@ -19,6 +19,7 @@
 #include "translate/results.h"
 #include "translate/schema.h"
 #include "translate/system.h"
+#include "translate/toolname.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 
@@ -227,7 +228,7 @@ write_result(struct writer *w, struct fault *why)
 	json_escape(&id, name.data, name.len);
 	id.failed |= name.failed;
 	buf_reset(&name);
-	tools_put_name(&c->tools, json_get_string(call->json, "toolset_name"),
+	toolname_put(&c->tools, json_get_string(call->json, "toolset_name"),
 	    json_get_string(call->json, "name"), &name);
 	parts_add_buf(&parts, &w->result);
 	done = !id.failed && !name.failed &&

@@ -29,7 +29,7 @@ insert(struct parts *p, size_t at)
 
 	if (p->failed)
 		return NULL;
-	if (p->n == p->cap) {
+	if (p->list == NULL || p->n == p->cap) {
 		grown = realloc(p->list, cap * sizeof(*grown));
 		if (grown == NULL) {
 			p->failed = true;
@@ -38,7 +38,8 @@ insert(struct parts *p, size_t at)
 		p->list = grown;
 		p->cap = cap;
 	}
-	memmove(&p->list[at + 1], &p->list[at], (p->n - at) * sizeof(*p->list));
+	memmove(&p->list[at + 1], &p->list[at],
+		    (p->n - at) * sizeof(*p->list));
 	p->n++;
 	p->list[at] = (struct part){ .media = NULL };
 	return &p->list[at];

@@ -10,6 +10,7 @@
 #include "translate/media.h"
 #include "translate/names.h"
 #include "translate/parts.h"
+#include "translate/toolname.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 
@@ -101,7 +102,7 @@ add_references(struct rendering *r, const cJSON *content)
 		if (!first)
 			BUF_ADD_LIT(r->text, ", ");
 		first = false;
-		tools_put_name(&r->c->tools, NULL, name->valuestring, r->text);
+		toolname_put(&r->c->tools, NULL, name->valuestring, r->text);
 	}
 }
 

@@ -46,8 +46,9 @@ text_to_send(
 	if (!is_billing(text->valuestring))
 		return body;
 	*billing = true;
-	return is_block ? (struct json_slice){ .text = "" }
-			: behind_billing_line(body);
+	if (!is_block)
+		return behind_billing_line(body);
+	return (struct json_slice){ .text = "" };
 }
 
 static int

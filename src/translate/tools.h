@@ -65,8 +65,7 @@ void tools_clear(struct tool_set *set);
 const struct tool *
 tools_find(const struct tool_set *set, const char *toolset, const char *name);
 
-/* Appends the function name for a tool, also for one that is not declared. */
-void tools_put_name(const struct tool_set *set, const char *toolset,
-    const char *name, struct buf *out);
+/* Orders tools by toolset and name, as strcmp() does. */
+int tool_compare(const struct tool *a, const struct tool *b);
 
 #endif

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "translate/names.h"
+#include "translate/pairs.h"
 #include "translate/system.h"
-#include "wire/buf.h"
 #include "wire/fault.h"
 
 #define REFUSE(...) fault_set(why, FAULT_BAD_REQUEST, __VA_ARGS__)
@@ -59,6 +59,7 @@ static const struct {
 /* One message on its way into a turn. */
 struct entry {
 	const struct message *message;
+	enum role role;
 	size_t first_block, n_blocks;
 	bool has_use, has_result;
 	bool joins;  /* belongs to the turn before, whatever `merge` says */
@@ -222,8 +223,9 @@ read_blocks(struct turns *t, struct entry *e, struct fault *why)
 		b = &t->blocks[t->n_blocks];
 		*b = (struct block){ .json = json,
 			.message = e->message->index,
-			.place = place++ };
-		if ((stays = read_block(b, e->message->role, why)) == -1)
+			.place = place };
+		place++;
+		if ((stays = read_block(b, e->role, why)) == -1)
 			return -1;
 		e->has_use |= b->type == BLOCK_TOOL_USE;
 		e->has_result |= b->type == BLOCK_TOOL_RESULT;
@@ -278,6 +280,7 @@ read_entries(struct turns *t, struct entries *es,
 			last_user = i;
 	for (size_t i = 0; i < es->n; i++) {
 		es->list[i].message = &req->messages[i];
+		es->list[i].role = req->messages[i].role;
 		if (req->messages[i].role != ROLE_SYSTEM) {
 			if (read_blocks(t, &es->list[i], why) == -1)
 				return -1;
@@ -300,9 +303,9 @@ segment_end(const struct entries *es, size_t from)
 	size_t i;
 
 	for (i = from; i < es->n; i++) {
-		if (es->list[i].message->role == ROLE_USER)
+		if (es->list[i].role == ROLE_USER)
 			user_seen = true;
-		if (es->list[i].message->role == ROLE_ASSISTANT && user_seen)
+		if (es->list[i].role == ROLE_ASSISTANT && user_seen)
 			break;
 	}
 	return i;
@@ -327,26 +330,26 @@ place_segment(struct entries *es, size_t from, size_t to)
 		first_use = last_result = from;
 	for (size_t i = from; i < to; i++) {
 		es->list[i].joins = i > first_use && i <= last_result;
-		if (es->list[i].message->role != ROLE_SYSTEM || i < first_use ||
+		if (es->list[i].role != ROLE_SYSTEM || i < first_use ||
 		    i > last_result)
 			es->order[es->n_placed++] = i;
 		if (i != last_result)
 			continue;
 		for (size_t k = first_use; k < last_result; k++)
-			if (es->list[k].message->role == ROLE_SYSTEM)
+			if (es->list[k].role == ROLE_SYSTEM)
 				es->order[es->n_placed++] = k;
-		if (es->list[i].message->role == ROLE_SYSTEM)
+		if (es->list[i].role == ROLE_SYSTEM)
 			es->order[es->n_placed++] = i;
 	}
 }
 
 static int
-check_not_empty(const struct turn *turn, struct fault *why)
+check_not_empty(const struct turn *turn, size_t message, struct fault *why)
 {
 	if (turn->role != ROLE_USER || turn->n_blocks > 0)
 		return 0;
 	return REFUSE("messages.%zu: user messages must have non-empty content",
-	    turn->message->index);
+	    message);
 }
 
 static int
@@ -355,6 +358,7 @@ merge_entries(
 {
 	const struct entry *e;
 	struct turn *last = NULL;
+	size_t last_at = 0;
 
 	t->list = calloc(es->n, sizeof(*t->list));
 	if (t->list == NULL)
@@ -363,177 +367,21 @@ merge_entries(
 		e = &es->list[es->order[i]];
 		if (e->silent)
 			continue;
-		if (last != NULL && last->role == e->message->role &&
+		if (last != NULL && last->role == e->role &&
 		    last->role != ROLE_SYSTEM && (merge || e->joins)) {
 			last->n_blocks += e->n_blocks;
 			continue;
 		}
-		if (last != NULL && check_not_empty(last, why) == -1)
+		if (last != NULL && check_not_empty(last, last_at, why) == -1)
 			return -1;
 		last = &t->list[t->n++];
-		*last = (struct turn){ .role = e->message->role,
+		last_at = es->order[i];
+		*last = (struct turn){ .role = e->role,
 			.message = e->message,
 			.blocks = t->blocks + e->first_block,
 			.n_blocks = e->n_blocks };
 	}
-	return last == NULL ? 0 : check_not_empty(last, why);
-}
-
-/* -- calls and results ---------------------------------------------------- */
-
-struct call {
-	const struct block *use;
-	size_t place; /* among the turn's calls */
-};
-
-static int
-compare_calls(const void *a, const void *b)
-{
-	return strcmp(((const struct call *)a)->use->id,
-	    ((const struct call *)b)->use->id);
-}
-
-static int
-compare_id(const void *id, const void *call)
-{
-	return strcmp(id, ((const struct call *)call)->use->id);
-}
-
-/* Fills the turn's calls, sorted by id. */
-static int
-gather_calls(struct turn *turn, struct call *calls, struct fault *why)
-{
-	char path[BLOCK_PATH_MAX];
-	size_t n = 0;
-
-	for (size_t i = 0; i < turn->n_blocks; i++)
-		if (turn->blocks[i].type == BLOCK_TOOL_USE) {
-			calls[n] = (struct call){ &turn->blocks[i], n };
-			n++;
-		}
-	turn->n_calls = n;
-	if (n > 1)
-		qsort(calls, n, sizeof(*calls), compare_calls);
-	for (size_t i = 1; i < n; i++)
-		if (compare_calls(&calls[i - 1], &calls[i]) == 0)
-			return REFUSE("%s: `tool_use` ids must be unique",
-			    block_path(calls[i].use, path));
-	return 0;
-}
-
-static int
-answer_calls(struct turns *t, struct turn *turn, const struct call *calls,
-    size_t n_calls, const struct block **answers, struct fault *why)
-{
-	char path[BLOCK_PATH_MAX];
-	const struct call *call;
-	struct block *b;
-
-	for (size_t i = 0; i < turn->n_blocks; i++) {
-		b = &t->blocks[(size_t)(turn->blocks - t->blocks) + i];
-		if (b->type != BLOCK_TOOL_RESULT)
-			continue;
-		call = n_calls == 0 ? NULL
-				    : bsearch(b->id, calls, n_calls,
-					  sizeof(*calls), compare_id);
-		if (call == NULL)
-			return REFUSE(
-			    "%s: unexpected `tool_use_id` found in "
-			    "`tool_result` blocks: %s. Each `tool_result` "
-			    "block must have a corresponding `tool_use` block "
-			    "in the previous message.",
-			    block_path(b, path), b->id);
-		if (answers[call->place] != NULL)
-			return REFUSE("%s: each tool_use must have a single "
-				      "result. Found multiple `tool_result` "
-				      "blocks with id: %s",
-			    block_path(b, path), b->id);
-		answers[call->place] = b;
-		b->call = call->use;
-	}
-	return 0;
-}
-
-static int
-refuse_unanswered(const struct turn *turn, const struct block *const *answers,
-    struct fault *why)
-{
-	const struct block *first = NULL;
-	size_t call = 0;
-	struct buf ids;
-	int rc;
-
-	buf_init(&ids, FAULT_MESSAGE_MAX);
-	for (size_t i = 0; i < turn->n_blocks; i++) {
-		if (turn->blocks[i].type != BLOCK_TOOL_USE ||
-		    answers[call++] != NULL)
-			continue;
-		if (first == NULL)
-			first = &turn->blocks[i];
-		else
-			buf_add_str(&ids, ", ");
-		buf_add_str(&ids, turn->blocks[i].id);
-	}
-	if (first == NULL) {
-		buf_clear(&ids);
-		return 0;
-	}
-	rc = REFUSE("messages.%zu: `tool_use` ids were found without "
-		    "`tool_result` blocks immediately after: %s. Each "
-		    "`tool_use` block must have a corresponding `tool_result` "
-		    "block in the next message.",
-	    first->message, buf_str(&ids));
-	buf_clear(&ids);
-	return rc;
-}
-
-static int
-pair_turns(struct turns *t, struct call *calls, struct fault *why)
-{
-	const struct block **answers = t->answers;
-	struct turn *turn, *asked = NULL; /* the turn that waits for answers */
-
-	for (size_t i = 0; i < t->n; i++) {
-		turn = &t->list[i];
-		if (turn->role == ROLE_USER &&
-		    answer_calls(t, turn, calls, asked ? asked->n_calls : 0,
-			answers, why) == -1)
-			return -1;
-		if (asked != NULL) {
-			if (refuse_unanswered(asked, answers, why) == -1)
-				return -1;
-			turn->answers = answers;
-			turn->n_answers = asked->n_calls;
-			answers += asked->n_calls;
-			asked = NULL;
-		}
-		if (turn->role == ROLE_ASSISTANT) {
-			if (gather_calls(turn, calls, why) == -1)
-				return -1;
-			if (turn->n_calls > 0)
-				asked = turn;
-		}
-	}
-	return asked == NULL ? 0 : refuse_unanswered(asked, answers, why);
-}
-
-static int
-pair(struct turns *t, struct fault *why)
-{
-	struct call *calls;
-	size_t n_calls = 0;
-	int rc;
-
-	for (size_t i = 0; i < t->n_blocks; i++)
-		n_calls += t->blocks[i].type == BLOCK_TOOL_USE;
-	calls = calloc(n_calls + 1, sizeof(*calls));
-	t->answers = calloc(n_calls + 1, sizeof(*t->answers));
-	if (calls == NULL || t->answers == NULL)
-		rc = fault_no_memory(why);
-	else
-		rc = pair_turns(t, calls, why);
-	free(calls);
-	return rc;
+	return last == NULL ? 0 : check_not_empty(last, last_at, why);
 }
 
 /* -- the whole ------------------------------------------------------------ */
@@ -553,7 +401,7 @@ turns_make(struct turns *t, const struct message_request *req, bool merge,
 		to = segment_end(&es, from);
 		place_segment(&es, from, to);
 	}
-	if (merge_entries(t, &es, merge, why) == -1 || pair(t, why) == -1)
+	if (merge_entries(t, &es, merge, why) == -1 || pairs_make(t, why) == -1)
 		goto out;
 	rc = 0;
 out:
