@@ -38,8 +38,7 @@ insert(struct parts *p, size_t at)
 		p->list = grown;
 		p->cap = cap;
 	}
-	memmove(&p->list[at + 1], &p->list[at],
-		    (p->n - at) * sizeof(*p->list));
+	memmove(&p->list[at + 1], &p->list[at], (p->n - at) * sizeof(*p->list));
 	p->n++;
 	p->list[at] = (struct part){ .media = NULL };
 	return &p->list[at];

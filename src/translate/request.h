@@ -17,17 +17,17 @@ struct profile;
 
 struct request_context {
 	const struct profile *profile; /* resolved */
-	const char *model;             /* the upstream's name for the model */
-	const char *session_id;        /* x-claude-code-session-id or NULL */
-	const cJSON *extra_body;       /* UPSTREAM_BODY, a parsed object, NULL */
+	const char *model;	       /* the upstream's name for the model */
+	const char *session_id;	       /* x-claude-code-session-id or NULL */
+	const cJSON *extra_body; /* UPSTREAM_BODY, a parsed object, NULL */
 	const struct json_doc *extra_doc; /* its document */
 };
 
 struct translation {
-	cJSON *body;              /* the upstream request; print with json_print */
+	cJSON *body; /* the upstream request; print with json_print */
 	struct reply_terms terms;
-	bool upstream_stream;     /* what body says of `stream` */
-	bool dropped_billing;     /* for the log: a billing line was removed */
+	bool upstream_stream; /* what body says of `stream` */
+	bool dropped_billing; /* for the log: a billing line was removed */
 	size_t dropped_server_tools;
 };
 

@@ -238,9 +238,10 @@ read_tool(struct tool_reading *r, const cJSON *json, const char *path,
 		   check_custom(json, path, why) == -1) {
 		return -1;
 	}
-	tool->is_hidden =
-	    !is_for_the_model(json) || strcmp(tool->name, PLACEHOLDER) == 0;
-	r->n_client += strcmp(tool->name, PLACEHOLDER) != 0;
+	is_placeholder =
+	    tool->name == NULL || strcmp(tool->name, PLACEHOLDER) == 0;
+	tool->is_hidden = is_placeholder || !is_for_the_model(json);
+	r->n_client += !is_placeholder;
 	return 0;
 }
 

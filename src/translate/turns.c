@@ -348,8 +348,8 @@ check_not_empty(const struct turn *turn, size_t message, struct fault *why)
 {
 	if (turn->role != ROLE_USER || turn->n_blocks > 0)
 		return 0;
-	return REFUSE("messages.%zu: user messages must have non-empty content",
-	    message);
+	return REFUSE(
+	    "messages.%zu: user messages must have non-empty content", message);
 }
 
 static int

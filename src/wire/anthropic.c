@@ -182,8 +182,7 @@ read_stop_sequences(struct message_request *req, struct fault *why)
 		return 0;
 	if (!cJSON_IsArray(list))
 		return REFUSE("stop_sequences: Input should be a valid list");
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach(item, list) {
 		if (!cJSON_IsString(item))
 			return REFUSE("stop_sequences.%zu: Input should be a "
 				      "valid string",
@@ -452,7 +451,8 @@ read_messages(struct message_request *req, struct fault *why)
 		return REFUSE("messages: Field required");
 	if (!cJSON_IsArray(list))
 		return REFUSE("messages: Input should be a valid list");
-	cJSON_ArrayForEach(item, list) n++;
+	cJSON_ArrayForEach(item, list)
+		n++;
 	if (n == 0)
 		return REFUSE("messages: at least one message is required");
 	if (n > MESSAGES_MAX)
@@ -461,8 +461,7 @@ read_messages(struct message_request *req, struct fault *why)
 	req->messages = calloc(n, sizeof(*req->messages));
 	if (req->messages == NULL)
 		return fault_no_memory(why);
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach(item, list) {
 		if (read_message(req, item, req->n_messages, why) == -1)
 			return -1;
 		req->n_messages++;
