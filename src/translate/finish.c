@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of finish_reason.  Knows nothing of the reply. */
+/* How answers end, in words.  Knows nothing of the reply. */
 #include "translate/finish.h"
 
 #include <stddef.h>
@@ -58,4 +58,24 @@ finish_read(const char *word)
 	if (strncasecmp(word, "context_", 8) == 0)
 		return FINISH_CONTEXT;
 	return FINISH_STOP;
+}
+
+/* A cause that may be gone on the next try. */
+static bool
+is_transient(enum fault_kind kind)
+{
+	return kind == FAULT_BAD_GATEWAY || kind == FAULT_INTERNAL ||
+	       kind == FAULT_TIMEOUT || kind == FAULT_RATE_LIMIT ||
+	       kind == FAULT_OVERLOADED;
+}
+
+enum fault_kind
+finish_event_kind(enum fault_kind kind, bool has_block)
+{
+	if (!has_block)
+		return is_transient(kind) ? FAULT_OVERLOADED : kind;
+	if (kind == FAULT_OVERLOADED || kind == FAULT_RATE_LIMIT ||
+	    kind == FAULT_TIMEOUT || kind == FAULT_BAD_GATEWAY)
+		return kind;
+	return FAULT_INTERNAL;
 }

@@ -73,37 +73,14 @@ stream_free(struct stream *s)
 
 /* -- ends ------------------------------------------------------------------ */
 
-/* A cause that may be gone on the next try. */
-static bool
-is_transient(enum fault_kind kind)
-{
-	return kind == FAULT_BAD_GATEWAY || kind == FAULT_INTERNAL ||
-	       kind == FAULT_TIMEOUT || kind == FAULT_RATE_LIMIT ||
-	       kind == FAULT_OVERLOADED;
-}
-
-/*
- * The type of an error event: clients try again on overloaded_error alone,
- * which is safe as long as they saw no block.
- */
-static enum fault_kind
-event_kind(enum fault_kind kind, bool has_block)
-{
-	if (!has_block)
-		return is_transient(kind) ? FAULT_OVERLOADED : kind;
-	if (kind == FAULT_OVERLOADED || kind == FAULT_RATE_LIMIT ||
-	    kind == FAULT_TIMEOUT || kind == FAULT_BAD_GATEWAY)
-		return kind;
-	return FAULT_INTERNAL;
-}
-
 static enum stream_state
 fail(struct stream *s)
 {
 	struct emit *emit = &s->answer.blocks.emit;
 
 	if (emit->is_started)
-		s->fault.kind = event_kind(s->fault.kind, emit->has_block);
+		s->fault.kind =
+		    finish_event_kind(s->fault.kind, emit->has_block);
 	answer_usage(&s->answer, &s->usage);
 	emit_error(emit, &s->fault);
 	return s->state = STREAM_FAILED;
