@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The Vercel AI SDK's Anthropic provider reads the proxy's answers.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { assemble } from '../e2e/lib/anthropic.mjs';
 import { streams } from '../e2e/lib/golden.mjs';
 import { startProxy } from '../e2e/lib/proxy.mjs';
 import { complaints } from '../e2e/lib/strict.mjs';
 import { sayTurn, startUpstream } from '../e2e/lib/upstream.mjs';
-import { loadAiSdk, skipAiSdk } from './lib/clients.mjs';
+import { loadAiSdk, skipAiSdk, suite } from './lib/clients.mjs';
 
 const turn = {
 	thinking: 'Both cities.',
@@ -49,7 +49,7 @@ async function read(stream) {
 	return out;
 }
 
-describe('@ai-sdk/anthropic', { skip: skipAiSdk }, () => {
+suite('@ai-sdk/anthropic', { skip: skipAiSdk }, () => {
 	let upstream, proxy, model, lastText;
 
 	before(async () => {

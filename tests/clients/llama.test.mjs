@@ -6,7 +6,7 @@
  * for tests does).  Skipped where they are not set.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { start } from '../e2e/lib/children.mjs';
 import { callsOf, history, readStream, textOf } from '../e2e/lib/anthropic.mjs';
 import { assertMessage, message, open, post } from '../e2e/lib/http.mjs';
@@ -20,6 +20,7 @@ import {
 	skipCode,
 	skipSdk,
 	startRecorder,
+	suite,
 	workplace,
 } from './lib/clients.mjs';
 
@@ -46,7 +47,7 @@ const shell = {
 };
 const thinking = { thinking: { type: 'enabled', budget_tokens: 1024 }, max_tokens: 4096 };
 
-describe('before a real llama-server', { skip, timeout: 180000 }, () => {
+suite('before a real llama-server', { skip, timeout: 180000 }, () => {
 	let llama,
 		proxy,
 		log = '';

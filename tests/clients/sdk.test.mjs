@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The official SDK, old and new, before the built proxy.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { assemble } from '../e2e/lib/anthropic.mjs';
 import { streams } from '../e2e/lib/golden.mjs';
 import { startProxy } from '../e2e/lib/proxy.mjs';
@@ -14,7 +14,7 @@ import {
 	startUpstream,
 	chunk,
 } from '../e2e/lib/upstream.mjs';
-import { loadSdk, sdks, skipSdk } from './lib/clients.mjs';
+import { loadSdk, sdks, skipSdk, suite } from './lib/clients.mjs';
 
 const weather = {
 	name: 'get_weather',
@@ -43,7 +43,7 @@ const turn = {
 };
 
 for (const name of sdks)
-	describe(name, { skip: skipSdk }, () => {
+	suite(name, { skip: skipSdk }, () => {
 		let upstream,
 			proxy,
 			client,

@@ -6,6 +6,7 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe, test } from 'node:test';
 import { start } from '../../e2e/lib/children.mjs';
 
 const CACHE = join(
@@ -15,6 +16,12 @@ const CACHE = join(
 export const CLIENTS =
 	process.env.CLIENTS ?? join(CACHE, 'code-2.1.330-sdk-1.12.0-0.137.0-ai-4.0.105');
 const MODULES = join(CLIENTS, 'node_modules');
+
+// A suite that is skipped counts as one skipped test, so that it is told.
+export function suite(name, { skip, ...options }, body) {
+	if (skip) test(name, { skip }, () => {});
+	else describe(name, options, body);
+}
 
 const missing = `${CLIENTS} is missing: tests/clients/run installs it`;
 export const skipSdk = existsSync(join(MODULES, 'sdk-new')) ? false : missing;
