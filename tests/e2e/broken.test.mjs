@@ -6,8 +6,9 @@ import { readStream, textOf } from './lib/anthropic.mjs';
 import { between, stream } from './lib/between.mjs';
 import { assertError, assertMessage, message, post } from './lib/http.mjs';
 import { withProxy } from './lib/proxy.mjs';
-import { sleep } from './lib/time.mjs';
+import { SLACK, sleep } from './lib/time.mjs';
 import {
+	DONE,
 	chunk,
 	closedPort,
 	sayOk,
@@ -125,6 +126,144 @@ test('a kept upstream connection that went stale costs no request', async () => 
 			for (let i = 0; i < 5; i++) {
 				assertMessage(await post(proxy.url, message()));
 				await sleep(60);
+			}
+		},
+	);
+});
+
+/* ---- upstreams of odd HTTP ---- */
+
+// Answers of bare bytes; a plain request and a stream each, one after another.
+async function answering(bytes, judge, env = {}) {
+	const up = await startRawUpstream((s) => s.end(Buffer.from(bytes, 'latin1')));
+	try {
+		await withProxy(up.url, env, async (proxy) => {
+			for (const body of [message(), stream()])
+				await judge(await post(proxy.url, body), body.stream === true);
+		});
+	} finally {
+		await up.stop();
+	}
+}
+
+const whole = JSON.stringify(turnMessage({ text: 'ok' }));
+
+function assertOk(r, streamed) {
+	const m = streamed ? readStream(r) : assertMessage(r);
+	assert.equal(textOf(m), 'ok');
+}
+
+for (const [what, bytes] of [
+	['HTTP/1.0 without a length', `HTTP/1.0 200 OK\r\n\r\n${whole}`],
+	[
+		'interim answers first',
+		`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: ${whole.length}\r\n\r\n${whole}`,
+	],
+	[
+		'chunks with extensions and a trailer',
+		`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${whole.length.toString(16)};a=b\r\n${whole}\r\n0\r\nx-end: 1\r\n\r\n`,
+	],
+	['blank lines before JSON', `HTTP/1.1 200 OK\r\n\r\n\n\r\n\n  ${whole}\n`],
+	['a byte order mark before JSON', `HTTP/1.1 200 OK\r\n\r\n\xef\xbb\xbf${whole}`],
+	['a wrong content type', `HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n${whole}`],
+	['201 for 200', `HTTP/1.1 201 Created\r\ncontent-type: application/json\r\n\r\n${whole}`],
+])
+	test(`an answer is read all the same: ${what}`, () => answering(bytes, assertOk));
+
+for (const [what, bytes] of [
+	[
+		'gzip though not asked for',
+		`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x56`,
+	],
+	['204 without content', 'HTTP/1.1 204 No Content\r\n\r\n'],
+	['a bad chunk size', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n'],
+	['a head without end', `HTTP/1.1 200 OK\r\nx: ${'a'.repeat(500000)}`],
+	[
+		'two lengths',
+		`HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 9\r\n\r\n${whole}`,
+	],
+	[
+		'numbers where text should be',
+		'HTTP/1.1 200 OK\r\n\r\n{"choices":[{"index":0,"message":{"role":"assistant","content":7,"tool_calls":"x"},"finish_reason":"stop"}]}',
+	],
+	['deep nesting', `HTTP/1.1 200 OK\r\n\r\n${'['.repeat(200000)}`],
+	[
+		'deep nesting in an event',
+		`HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: ${'{"a":'.repeat(100000)}\n\n`,
+	],
+	['invalid UTF-8 alone', 'HTTP/1.1 200 OK\r\n\r\n\xff\xfe\xfd'],
+])
+	test(`a lawful answer, whatever comes: ${what}`, () =>
+		answering(bytes, (r, streamed) => {
+			// Either an error or a message; in no case a broken envelope.
+			if (r.status >= 400) {
+				assertError(r, r.status, JSON.parse(r.text).error.type);
+				assert.ok(r.status >= 500, `${r.status}`);
+			} else if (streamed) {
+				readStream(r);
+			} else {
+				assertMessage(r);
+			}
+		}));
+
+test('an upstream that answers before it has read the request', async () => {
+	const big = message({ messages: [{ role: 'user', content: 'x'.repeat(20000000) }] });
+	const up = await startRawUpstream((s) => {
+		s.pause();
+		const text = '{"error":{"message":"too large","type":"invalid_request_error"}}';
+		s.end(
+			`HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
+		);
+	});
+	try {
+		await withProxy(up.url, { FIRST_BYTE_TIMEOUT: '5' }, async (proxy) => {
+			for (const streamed of [false, true])
+				assertError(
+					await post(proxy.url, { ...big, stream: streamed }),
+					413,
+					'request_too_large',
+				);
+		});
+	} finally {
+		await up.stop();
+	}
+});
+
+test('hostile tool indexes and thousands of calls', async () => {
+	const call = (index, id) =>
+		chunk({
+			tool_calls: [
+				{
+					index,
+					id,
+					type: 'function',
+					function: { name: 'f', arguments: '{}' },
+				},
+			],
+		});
+	const ways = {
+		indexes: [-1, 4294967296, 1e300, 0.5].map((n, i) => call(n, `call_${i}`)).join(''),
+		many: Array.from({ length: 3000 }, (_, i) => call(i, `call_${i}`)).join(''),
+		backwards: Array.from({ length: 50 }, (_, i) => call(49 - i, `call_${i}`)).join(''),
+	};
+	await between(
+		(c, res) => {
+			startEvents(res);
+			res.end(ways[c.json.model] + chunk({}, 'tool_calls') + DONE);
+		},
+		{},
+		async (proxy) => {
+			const tools = [{ name: 'f', input_schema: { type: 'object' } }];
+			for (const model of Object.keys(ways)) {
+				const from = Date.now();
+				const a = readStream(
+					await post(proxy.url, stream({ model, tools })),
+				);
+				assert.ok(
+					Date.now() - from < 5000 * SLACK,
+					`${model}: ${Date.now() - from} ms`,
+				);
+				if (!a.error) assert.equal(a.stop_reason, 'tool_use', model);
 			}
 		},
 	);
