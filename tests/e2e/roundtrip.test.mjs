@@ -167,6 +167,21 @@ const forms = {
 		deltas: [`"content":[${SUMMARY}]`],
 		expect: (m, text) => assert.ok(text.includes(SUMMARY), text),
 	},
+	'content parts of Mistral, token by token': {
+		content: `[${PARTS},{"type":"text","text":"so"}]`,
+		deltas: [
+			...pieces(THOUGHT).map(
+				(p) =>
+					`"content":[{"type":"thinking","thinking":[{"type":"text","text":${JSON.stringify(p)}}]}]`,
+			),
+			'"content":[{"type":"thinking","thinking":[],"closed":true}]',
+		],
+		expect: (m) =>
+			assert.deepEqual(
+				[m.content[0], m.content.length],
+				[JSON.parse(PARTS), 2],
+			),
+	},
 	'<think> text': {
 		content: JSON.stringify(`<think>\n${THOUGHT}\n</think>\n\nso`),
 		deltas: [
