@@ -13,7 +13,7 @@ void
 parts_clear(struct parts *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		free(p->list[i].owned);
+		buf_clear(&p->list[i].own);
 		cJSON_Delete(p->list[i].media);
 	}
 	free(p->list);
@@ -53,19 +53,16 @@ parts_add_text(struct parts *p, struct json_slice body)
 		part->text = body;
 }
 
-/* Gives a part the bytes of `text`. */
+/* Gives a part the bytes of `text`, which is left empty. */
 static void
 own(struct parts *p, struct part *part, struct buf *text)
 {
-	char *old = part->owned;
-	size_t len;
-
-	part->owned = buf_take(text, &len);
-	if (part->owned == NULL)
-		p->failed = true;
-	else
-		part->text = (struct json_slice){ part->owned, len };
-	free(old);
+	buf_clear(&part->own);
+	part->own = *text;
+	part->is_own = true;
+	part->text = (struct json_slice){ part->own.data, part->own.len };
+	p->failed |= part->own.failed;
+	buf_init(text, text->max_bytes);
 }
 
 static void
@@ -109,12 +106,15 @@ parts_append(struct parts *p, struct buf *text)
 		insert_buf(p, p->n, text);
 		return;
 	}
-	buf_init(&whole, SIZE_MAX / 4);
-	json_put_body(&whole, last->text);
-	BUF_ADD_LIT(&whole, "\\n\\n");
-	buf_add(&whole, text->data, text->len);
-	whole.failed |= text->failed;
-	own(p, last, &whole);
+	if (!last->is_own) {
+		buf_init(&whole, SIZE_MAX / 4);
+		json_put_body(&whole, last->text);
+		own(p, last, &whole);
+	}
+	BUF_ADD_LIT(&last->own, "\\n\\n");
+	buf_add(&last->own, text->data, text->len);
+	last->text = (struct json_slice){ last->own.data, last->own.len };
+	p->failed |= last->own.failed || text->failed;
 	buf_clear(text);
 }
 

@@ -9,13 +9,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "wire/buf.h"
 #include "wire/json.h"
-
-struct buf;
 
 struct part {
 	struct json_slice text; /* escaped body, where media is NULL */
-	char *owned;		/* what text points into, if it is ours */
+	struct buf own;		/* what text points into, if it is ours */
+	bool is_own;
 	cJSON *media;
 };
 

@@ -78,20 +78,27 @@ first_of(const struct tool_set *set, const struct tool *key)
 	return low;
 }
 
+/* The first of a name, which knows the one that counts; NULL: none. */
+static struct tool *
+first_named(const struct tool_set *set, const struct tool *key)
+{
+	size_t first = first_of(set, key);
+
+	struct tool *found = first < set->n ? set->by_name[first] : NULL;
+
+	return found != NULL && tool_compare(found, key) == 0 ? found : NULL;
+}
+
 /* Calls of a name that was defined anew mean the one in force. */
 static struct tool *
 find(const struct tool_set *set, const char *toolset, const char *name)
 {
 	const struct tool key = { .toolset = toolset, .name = name };
-	size_t first = first_of(set, &key);
+	struct tool *first = first_named(set, &key);
 
-	for (size_t i = first;
-	     i < set->n && tool_compare(set->by_name[i], &key) == 0; i++)
-		if (set->by_name[i]->is_active)
-			return set->by_name[i];
-	if (first < set->n && tool_compare(set->by_name[first], &key) == 0)
-		return set->by_name[first];
-	return NULL;
+	if (first != NULL && first->in_force != NULL)
+		return first->in_force;
+	return first;
 }
 
 /* A name in the conversation may also be a toolset's member. */
@@ -114,24 +121,28 @@ tools_find(const struct tool_set *set, const char *toolset, const char *name)
 /* -- loading -------------------------------------------------------------- */
 
 static void
-load(struct tool *tool, size_t rank, size_t when)
+load(struct tool_set *set, struct tool *tool, size_t rank, size_t when)
 {
+	struct tool *first = first_named(set, tool);
+
 	if (!tool->is_active) {
 		tool->is_active = true;
 		tool->rank = rank;
 	}
-	tool->is_removed = false;
 	tool->loaded = when;
+	first->is_removed = false;
+	first->in_force = tool;
 }
 
 static void
-deactivate(struct tool_set *set, const struct tool *key, bool is_removal)
+deactivate(struct tool_set *set, const struct tool *tool)
 {
-	for (size_t i = first_of(set, key);
-	     i < set->n && tool_compare(set->by_name[i], key) == 0; i++) {
-		set->by_name[i]->is_active = false;
-		set->by_name[i]->is_removed |= is_removal;
-	}
+	struct tool *first = first_named(set, tool);
+
+	if (first->in_force != NULL)
+		first->in_force->is_active = false;
+	first->in_force = NULL;
+	first->is_removed = true;
 }
 
 static void
@@ -145,41 +156,48 @@ apply_changes(struct tool_reading *r)
 		change = &r->changes[i];
 		if (change->kind == DEFINE) {
 			tool = &set->list[change->tool];
-			deactivate(set, tool, false);
+			deactivate(set, tool);
 			if (!tool->is_deferred)
-				load(tool, set->n + i, i + 1);
+				load(set, tool, set->n + i, i + 1);
 			continue;
 		}
 		tool = find_anywhere(set, change->name);
 		if (tool == NULL)
 			continue;
 		if (change->kind == LOAD)
-			load(tool, set->n + i, i + 1);
+			load(set, tool, set->n + i, i + 1);
 		else
-			deactivate(set, tool, true);
+			deactivate(set, tool);
 	}
 }
 
-/* Whether something brought this one back; else an inline one stays out. */
+/* What is there before anything is loaded. */
 static void
 start(struct tool_set *set)
 {
+	struct tool *tool;
+
 	for (size_t i = 0; i < set->n; i++) {
-		set->list[i].is_active =
-		    !set->list[i].is_deferred && !set->list[i].is_inline;
-		set->list[i].rank = i;
+		tool = &set->list[i];
+		tool->rank = i;
+		tool->is_active = !tool->is_deferred && !tool->is_inline;
+		if (tool->is_active)
+			first_named(set, tool)->in_force = tool;
 	}
 }
 
 static void
 load_all(struct tool_set *set, size_t after)
 {
-	for (size_t i = 0; i < set->n; i++)
-		if (set->list[i].is_deferred && !set->list[i].is_removed &&
-		    !set->list[i].is_active) {
-			set->list[i].is_active = true;
-			set->list[i].rank = after + i;
-		}
+	const struct tool *first;
+
+	for (size_t i = 0; i < set->n; i++) {
+		first = first_named(set, &set->list[i]);
+		if (!set->list[i].is_deferred || first->is_removed ||
+		    first->in_force != NULL)
+			continue;
+		load(set, &set->list[i], after + i, 0);
+	}
 }
 
 /* -- what is offered ------------------------------------------------------ */
@@ -273,7 +291,7 @@ choose(struct tool_reading *r, struct fault *why)
 		return REFUSE("tool_choice.tool.name: Tool '%s' not found in "
 			      "provided tools",
 		    r->req->choice_name);
-	load(set->chosen, set->n + r->n_changes, r->n_changes + 1);
+	load(set, set->chosen, set->n + r->n_changes, r->n_changes + 1);
 	return 0;
 }
 

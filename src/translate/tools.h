@@ -28,10 +28,11 @@ struct tool {
 	bool is_deferred;
 	bool is_hidden; /* never to be offered */
 	bool is_active;
-	bool is_removed; /* by a tool_removal */
-	size_t rank;	 /* place among the offered */
-	size_t loaded;	 /* when something loaded it; 0: nothing did */
-	char *upstream;	 /* function name */
+	bool is_removed;       /* by a tool_removal */
+	size_t rank;	       /* place among the offered */
+	size_t loaded;	       /* when something loaded it; 0: nothing did */
+	char *upstream;	       /* function name */
+	struct tool *in_force; /* of the first of a name: the active one */
 };
 
 struct tool_set {

@@ -298,6 +298,28 @@ a_conversation_may_be_long(void **state)
 }
 
 static void
+many_system_messages_may_be_folded(void **state)
+{
+	struct profile p = plain_profile();
+	struct buf body;
+	struct sent s;
+
+	(void)state;
+	p.inline_system = INLINE_FOLD;
+	buf_init(&body, 64 << 20);
+	buf_add_str(&body, HEAD "'messages':[" SAYS("a"));
+	for (int i = 0; i < 50000; i++)
+		buf_add_str(&body, ",{'role':'system','content':'a system "
+				   "message of about sixty characters, folded "
+				   "in'}");
+	buf_add_str(&body, "]}");
+	send_with(&s, buf_str(&body), &p);
+	assert_holds(&s, "'content':'a\\n\\na system message");
+	sent_clear(&s);
+	buf_clear(&body);
+}
+
+static void
 a_turn_may_have_many_calls(void **state)
 {
 	struct buf head;
@@ -353,6 +375,7 @@ main(void)
 		cmocka_unit_test(the_terms_know_what_the_reply_may_show),
 		cmocka_unit_test(ids_of_the_history_are_known),
 		cmocka_unit_test(a_conversation_may_be_long),
+		cmocka_unit_test(many_system_messages_may_be_folded),
 		cmocka_unit_test(a_turn_may_have_many_calls),
 		cmocka_unit_test(many_tools_may_be_deferred),
 	};
