@@ -177,10 +177,14 @@ answer_read(struct answer *a, const struct json_doc *doc, const cJSON *object)
 void
 answer_repeat(struct answer *a, struct json_slice body, int form)
 {
-	if (form == FORM_NONE)
+	if (form == FORM_NONE) {
 		content_text(&a->content, body);
-	else if (!a->terms->ignore_reasoning)
+	} else if (form == PLAIN_ARGUMENTS) {
+		a->plain_call.text = body;
+		blocks_call(&a->blocks, &a->plain_context, &a->plain_call);
+	} else if (!a->terms->ignore_reasoning) {
 		content_thought(&a->content, (enum reasoning_form)form, body);
+	}
 }
 
 bool

@@ -16,6 +16,9 @@
 #define REFUSAL_MAX   65536 /* bytes kept for stop_details.explanation */
 #define COMPLAINT_MAX 65536
 
+/* Not a form of reasoning: see answer.plain_form. */
+enum { PLAIN_ARGUMENTS = FORM_THINK_TAGS + 1 };
+
 struct answer {
 	struct blocks blocks;
 	struct content content;
@@ -36,8 +39,10 @@ struct answer {
 	struct buf complaint;	/* the upstream's error as it came, cut */
 	const char *stopped_by; /* what the upstream says; of terms->stop */
 	struct json_slice
-	    plain; /* all that the last object said, in its text */
-	enum reasoning_form plain_form;
+	    plain;	/* all that the last object said, in its text */
+	int plain_form; /* of a thought, FORM_NONE or PLAIN_ARGUMENTS */
+	struct openai_call plain_call; /* of PLAIN_ARGUMENTS */
+	struct slots_context plain_context;
 };
 
 void answer_init(struct answer *a, const struct reply_terms *terms,

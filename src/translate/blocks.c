@@ -380,13 +380,12 @@ blocks_opaque(struct blocks *b, const struct json_doc *doc, const cJSON *value)
 
 void
 blocks_call(struct blocks *b, const struct slots_context *context,
-    const struct json_doc *doc, const struct openai_call *call)
+    const struct openai_call *call)
 {
 	struct slot *slot;
 
-	if (cJSON_IsString(call->arguments))
-		b->text_bytes += (int64_t)json_body(doc, call->arguments).len;
-	if (slots_take(&b->slots, context, doc, call, b->why) == -1)
+	b->text_bytes += (int64_t)(call->text.len + call->object.len);
+	if (slots_take(&b->slots, context, call, b->why) == -1)
 		return;
 	slot = &b->slots.list[b->slots.last];
 	if (slot->is_started)

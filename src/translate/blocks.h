@@ -63,7 +63,7 @@ blocks_opaque(struct blocks *b, const struct json_doc *doc, const cJSON *value);
 
 /* A tool call's fragment. */
 void blocks_call(struct blocks *b, const struct slots_context *context,
-    const struct json_doc *doc, const struct openai_call *call);
+    const struct openai_call *call);
 
 /* Whether no call is incomplete. */
 bool blocks_is_complete(const struct blocks *b);

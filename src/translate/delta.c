@@ -142,29 +142,91 @@ read_reasoning(
 		blocks_opaque(&a->blocks, doc, d->reasoning_opaque);
 }
 
+/* -- what repeat.h may know --------------------------------------------------
+ */
+
+/* Whether a delta says nothing but its content or reasoning, if that. */
+static bool
+says_only_text(const struct openai_delta *d)
+{
+	return d->reasoning_details == NULL && d->reasoning_opaque == NULL &&
+	       d->refusal == NULL && d->audio == NULL &&
+	       d->function_call == NULL && d->annotations == NULL;
+}
+
+/* Notes the text of a delta if that is all it says, for repeat.h.  Returns
+ * how many texts it has. */
+static int
+note_plain_text(
+    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
+{
+	const cJSON *strings[] = {
+		[FORM_NONE] = d->content,
+		[FORM_REASONING_CONTENT] = d->reasoning_content,
+		[FORM_REASONING] = d->reasoning,
+		[FORM_REASONING_TEXT] = d->reasoning_text,
+	};
+	struct json_slice body, found = { NULL, 0 };
+	int n = 0;
+
+	for (int i = FORM_NONE; i <= FORM_REASONING_TEXT; i++) {
+		if (strings[i] == NULL)
+			continue;
+		body = json_body(doc, strings[i]);
+		if (body.len == 0 && cJSON_IsString(strings[i]))
+			continue;
+		n++;
+		found = body;
+		a->plain_form = i;
+	}
+	if (n == 1 && d->tool_calls == NULL && says_only_text(d))
+		a->plain = found;
+	return n;
+}
+
+/* The same for arguments that go on. */
+static void
+note_plain_call(struct answer *a, const struct openai_call *call,
+    const struct slots_context *context)
+{
+	if (!call->has_index || call->is_custom || call->id[0] != '\0' ||
+	    call->name[0] != '\0' || call->thought_signature[0] != '\0')
+		return;
+	a->plain = call->text;
+	a->plain_form = PLAIN_ARGUMENTS;
+	/* The empty texts may stand in a document that is about to go. */
+	a->plain_call = (struct openai_call){ .has_index = true,
+		.index = call->index,
+		.id = "",
+		.name = "",
+		.thought_signature = "" };
+	a->plain_context = *context;
+}
+
 /* -- calls ----------------------------------------------------------------- */
 
 static bool
 tells_a_call(const struct openai_call *call)
 {
 	return call->id[0] != '\0' || call->name[0] != '\0' ||
-	       call->arguments != NULL || call->thought_signature[0] != '\0';
+	       call->text.len > 0 || call->object.len > 0 ||
+	       call->thought_signature[0] != '\0';
 }
 
 static void
 read_call(struct answer *a, const struct slots_context *context,
-    const struct json_doc *doc, const struct openai_call *call)
+    const struct openai_call *call)
 {
 	if (!tells_a_call(call))
 		return;
 	content_flush(&a->content);
 	if (!answer_must_end(a))
-		blocks_call(&a->blocks, context, doc, call);
+		blocks_call(&a->blocks, context, call);
 }
 
 static void
 read_calls(struct answer *a, const struct json_doc *doc,
-    const struct openai_delta *d, int64_t choice)
+    const struct openai_delta *d, int64_t choice, bool is_all)
 {
 	struct slots_context context = { choice, a->is_whole, false, false };
 	struct openai_call call;
@@ -177,7 +239,9 @@ read_calls(struct answer *a, const struct json_doc *doc,
 	for (; item != NULL; item = item->next) {
 		if (cJSON_IsObject(item)) {
 			openai_call_read(doc, item, &call);
-			read_call(a, &context, doc, &call);
+			read_call(a, &context, &call);
+			if (is_all && !context.is_several)
+				note_plain_call(a, &call, &context);
 		}
 		if (item == d->tool_calls)
 			break;
@@ -185,8 +249,8 @@ read_calls(struct answer *a, const struct json_doc *doc,
 	if (!cJSON_IsObject(d->function_call))
 		return;
 	context = (struct slots_context){ choice, false, false, true };
-	openai_function_read(d->function_call, &call);
-	read_call(a, &context, doc, &call);
+	openai_function_read(doc, d->function_call, &call);
+	read_call(a, &context, &call);
 }
 
 /* -- all of it --------------------------------------------------------------
@@ -209,51 +273,19 @@ is_text_choice(struct answer *a, int64_t choice, const struct openai_delta *d)
 	return true;
 }
 
-/* Whether one string is all that a delta says, for repeat.h. */
-static void
-note_plain(
-    struct answer *a, const struct json_doc *doc, const struct openai_delta *d)
-{
-	const cJSON *strings[] = {
-		[FORM_NONE] = d->content,
-		[FORM_REASONING_CONTENT] = d->reasoning_content,
-		[FORM_REASONING] = d->reasoning,
-		[FORM_REASONING_TEXT] = d->reasoning_text,
-	};
-	int found = 0;
-
-	if (d->reasoning_details != NULL || d->reasoning_opaque != NULL ||
-	    d->refusal != NULL || d->audio != NULL || d->tool_calls != NULL ||
-	    d->function_call != NULL || d->annotations != NULL)
-		return;
-	for (int i = FORM_NONE; i <= FORM_REASONING_TEXT; i++) {
-		struct json_slice body;
-
-		if (strings[i] == NULL)
-			continue;
-		body = json_body(doc, strings[i]);
-		if (!cJSON_IsString(strings[i]))
-			found = 2;
-		if (body.len == 0)
-			continue;
-		found++;
-		a->plain = body;
-		a->plain_form = (enum reasoning_form)i;
-	}
-	if (found != 1)
-		a->plain.len = 0;
-}
-
 void
 delta_read(struct answer *a, const struct json_doc *doc, const cJSON *object,
     int64_t choice)
 {
 	struct openai_delta d;
 	const cJSON *transcript;
+	int n_texts;
 
 	openai_delta_read(object, &d);
-	if (is_text_choice(a, choice, &d)) {
-		note_plain(a, doc, &d);
+	n_texts = note_plain_text(a, doc, &d);
+	if (!is_text_choice(a, choice, &d)) {
+		a->plain.len = 0;
+	} else {
 		read_reasoning(a, doc, &d);
 		read_content(a, doc, d.content);
 		if (cJSON_IsString(d.refusal))
@@ -266,5 +298,6 @@ delta_read(struct answer *a, const struct json_doc *doc, const cJSON *object,
 			fault_no_memory(a->why);
 	}
 	if (d.tool_calls != NULL || d.function_call != NULL)
-		read_calls(a, doc, &d, choice);
+		read_calls(
+		    a, doc, &d, choice, n_texts == 0 && says_only_text(&d));
 }

@@ -354,10 +354,9 @@ take_body(struct slots *s, size_t at, struct json_slice body, struct fault *why)
 
 /* Arguments that are an object instead of a text that holds one. */
 static int
-take_object(struct slots *s, size_t at, const struct json_doc *doc,
-    const cJSON *object, struct fault *why)
+take_object(
+    struct slots *s, size_t at, struct json_slice raw, struct fault *why)
 {
-	struct json_slice raw = json_slice(doc, object);
 	struct buf body;
 	int rc;
 
@@ -372,17 +371,16 @@ take_object(struct slots *s, size_t at, const struct json_doc *doc,
 }
 
 static int
-take_arguments(struct slots *s, size_t at, const struct json_doc *doc,
-    const struct openai_call *call, struct fault *why)
+take_arguments(struct slots *s, size_t at, const struct openai_call *call,
+    struct fault *why)
 {
 	struct slot *slot = &s->list[at];
-	struct json_slice body;
+	struct json_slice body = call->text;
 
-	if (call->arguments == NULL || slot->is_ignored)
+	if (slot->is_ignored)
 		return 0;
-	if (!cJSON_IsString(call->arguments))
-		return take_object(s, at, doc, call->arguments, why);
-	body = json_body(doc, call->arguments);
+	if (call->object.len > 0)
+		return take_object(s, at, call->object, why);
 	if (!call->is_custom && !slot->is_custom)
 		return take_body(s, at, body, why);
 	slot->is_custom = true;
@@ -392,8 +390,7 @@ take_arguments(struct slots *s, size_t at, const struct json_doc *doc,
 
 int
 slots_take(struct slots *s, const struct slots_context *context,
-    const struct json_doc *doc, const struct openai_call *call,
-    struct fault *why)
+    const struct openai_call *call, struct fault *why)
 {
 	struct slot *slot = find_slot(s, context, call);
 	size_t at;
@@ -413,5 +410,5 @@ slots_take(struct slots *s, const struct slots_context *context,
 	    keep_text(&slot->signature, call->thought_signature, why) == -1 ||
 	    take_name(s, slot, call->name, why) == -1)
 		return -1;
-	return take_arguments(s, at, doc, call, why);
+	return take_arguments(s, at, call, why);
 }

@@ -64,8 +64,7 @@ struct slots_context {
  * Returns 0, or -1 with `why`.
  */
 int slots_take(struct slots *s, const struct slots_context *context,
-    const struct json_doc *doc, const struct openai_call *call,
-    struct fault *why);
+    const struct openai_call *call, struct fault *why);
 
 /* Whether no longer known tool can still come out of the name. */
 bool slots_name_is_final(const struct slots *s, const struct slot *slot);

@@ -399,14 +399,6 @@ finish_events(struct stream *s)
 	return fail_without_object(s);
 }
 
-/* Whether all of a JSON body has come, though its end was not told. */
-static bool
-has_whole_body(const struct stream *s)
-{
-	return s->framing == BODY &&
-	       json_check(buf_str(&s->body), s->body.len, '{', &limits) == 0;
-}
-
 enum stream_state
 stream_finish(struct stream *s, struct buf *out)
 {
@@ -428,7 +420,9 @@ stream_abort(struct stream *s, const struct fault *cause, struct buf *out)
 	emit_to(&s->answer.blocks.emit, out);
 	if (is_complete(s))
 		return end(s);
-	if (has_whole_body(s))
+	/* All of a JSON body may have come, though its end was not told. */
+	if (s->framing == BODY &&
+	    json_check(buf_str(&s->body), s->body.len, '{', &limits) == 0)
 		return finish_body(s);
 	s->fault = *cause;
 	return fail(s);

@@ -99,12 +99,23 @@ text_of(const cJSON *object, const char *key)
 	return text == NULL ? "" : text;
 }
 
+static void
+read_arguments(const struct json_doc *doc, const cJSON *arguments,
+    struct openai_call *call)
+{
+	if (cJSON_IsString(arguments))
+		call->text = json_body(doc, arguments);
+	else if (arguments != NULL)
+		call->object = json_slice(doc, arguments);
+}
+
 void
-openai_function_read(const cJSON *object, struct openai_call *call)
+openai_function_read(
+    const struct json_doc *doc, const cJSON *object, struct openai_call *call)
 {
 	*call = (struct openai_call){ .id = "", .thought_signature = "" };
 	call->name = text_of(object, "name");
-	call->arguments = json_get_set(object, "arguments");
+	read_arguments(doc, json_get_set(object, "arguments"), call);
 }
 
 void
@@ -116,11 +127,11 @@ openai_call_read(
 	const cJSON *google =
 	    json_get(json_get(object, "extra_content"), "google");
 
-	openai_function_read(function != NULL ? function : object, call);
+	openai_function_read(doc, function != NULL ? function : object, call);
 	if (function == NULL && custom != NULL) {
 		call->is_custom = true;
 		call->name = text_of(custom, "name");
-		call->arguments = json_get_set(custom, "input");
+		read_arguments(doc, json_get_set(custom, "input"), call);
 	}
 	call->has_index =
 	    json_int64(doc, json_get(object, "index"), &call->index) == 0;

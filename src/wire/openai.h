@@ -53,8 +53,9 @@ struct openai_call {
 	int64_t index;
 	const char *id;		       /* decoded, "" if none */
 	const char *name;	       /* decoded, "" if none */
-	const cJSON *arguments;	       /* string or object */
-	bool is_custom;		       /* arguments is free text */
+	struct json_slice text;	       /* escaped body of the arguments */
+	struct json_slice object;      /* or they themselves, where no string */
+	bool is_custom;		       /* the text is free */
 	const char *thought_signature; /* Gemini's, "" if none */
 };
 
@@ -69,7 +70,8 @@ void openai_call_read(
     const struct json_doc *doc, const cJSON *object, struct openai_call *call);
 
 /* Reads the function_call of old servers. */
-void openai_function_read(const cJSON *object, struct openai_call *call);
+void openai_function_read(
+    const struct json_doc *doc, const cJSON *object, struct openai_call *call);
 
 /* What a part of a content array is. */
 enum openai_part_kind openai_part_kind(const cJSON *part);
