@@ -2,7 +2,7 @@
 // The real Claude Code before the built proxy and a scripted upstream that is
 // as strict as OpenAI's.  It works on a throw-away home and project.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble } from '../e2e/lib/anthropic.mjs';
@@ -413,6 +413,137 @@ test('a base URL ending in /v1 works', options, async () => {
 			assert.equal(r.stdout.trim(), 'twice v1', show(r));
 			assert.match(recorder.turns()[0].path, /^\/v1\/v1\/messages/);
 			assert.ok(existsSync(place.home));
+		},
+	);
+});
+
+test('a picture that Claude Code reads is seen by the model', options, async () => {
+	const png =
+		'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+	const turns = [];
+	await chain(
+		(call, res) => {
+			turns.push(call.json);
+			const file = join(project, 'dot.png');
+			if (results(call.json).length)
+				return sayTurn(call, res, { text: 'One dot.' });
+			return sayTurn(call, res, {
+				calls: [
+					{
+						id: 'call_read',
+						name: 'Read',
+						input: { file_path: file },
+					},
+				],
+			});
+		},
+		async ({ run, place }) => {
+			project = place.project;
+			writeFileSync(join(project, 'dot.png'), Buffer.from(png, 'base64'));
+			const r = await run([
+				'-p',
+				'Look at dot.png',
+				'--dangerously-skip-permissions',
+			]);
+			assert.equal(r.stdout.trim(), 'One dot.', show(r));
+			const messages = turns.at(-1).messages;
+			const at = messages.findIndex((m) => m.role === 'tool');
+			assert.equal(typeof messages[at].content, 'string');
+			assert.doesNotMatch(messages[at].content, /base64|iVBOR/);
+			const parts = messages.slice(at + 1).flatMap((m) => m.content);
+			const image = parts.find((p) => p?.type === 'image_url');
+			assert.match(image?.image_url.url ?? '', /^data:image\/png;base64,/);
+		},
+	);
+});
+
+test('two subagents work side by side', options, async () => {
+	const prompts = [];
+	await chain(
+		(call, res) => {
+			const said = JSON.stringify(call.json.messages);
+			const mine = /task (one|two) for a helper/.exec(said)?.[1];
+			if (!said.includes('Ask two helpers')) {
+				prompts.push(mine);
+				return sayTurn(call, res, { text: `result of task ${mine}` });
+			}
+			if (results(call.json).length >= 2)
+				return sayTurn(call, res, { text: 'Both are done.' });
+			const ask = (n) => ({
+				id: `call_${n}`,
+				name: 'Agent',
+				input: {
+					description: `Task ${n}`,
+					prompt: `Do task ${n} for a helper`,
+					subagent_type: 'general-purpose',
+					run_in_background: false,
+				},
+			});
+			return sayTurn(call, res, { calls: [ask('one'), ask('two')] });
+		},
+		async ({ run, upstream }) => {
+			const r = await run([
+				'-p',
+				'Ask two helpers',
+				'--dangerously-skip-permissions',
+			]);
+			assert.equal(r.stdout.trim(), 'Both are done.', show(r));
+			assert.deepEqual(prompts.sort(), ['one', 'two']);
+			const tools = results(upstream.last().json);
+			assert.match(tools[0].content, /result of task one/);
+			assert.match(tools[1].content, /result of task two/);
+		},
+	);
+});
+
+test('a web search that cannot be made is told to the model', options, async () => {
+	await chain(
+		(call, res) => {
+			switch (results(call.json).length) {
+				case 0:
+					return sayTurn(call, res, {
+						calls: [
+							{
+								id: 'call_find',
+								name: 'ToolSearch',
+								input: {
+									query: 'select:WebSearch',
+									max_results: 1,
+								},
+							},
+						],
+					});
+				case 1:
+					return sayTurn(call, res, {
+						calls: [
+							{
+								id: 'call_search',
+								name: 'WebSearch',
+								input: {
+									query: 'weather in Paris',
+								},
+							},
+						],
+					});
+				default:
+					return sayTurn(call, res, {
+						text: 'I cannot search here.',
+					});
+			}
+		},
+		async ({ run, recorder, upstream }) => {
+			const r = await run([
+				'-p',
+				'Search the web',
+				'--dangerously-skip-permissions',
+			]);
+			assert.equal(r.stdout.trim(), 'I cannot search here.', show(r, recorder));
+			const refused = recorder.turns().filter((t) => t.status === 400);
+			assert.ok(refused.length >= 1, 'the side request is refused');
+			for (const t of refused) assert.match(t.text, /web_search/);
+			assert.equal(upstream.chats().length, 3, 'no search was invented');
+			const result = results(upstream.last().json).at(-1).content;
+			assert.match(result, /error|unavailable|not supported/i);
 		},
 	);
 });
