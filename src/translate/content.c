@@ -157,6 +157,17 @@ content_text(struct content *c, struct json_slice body)
 	pass_body(c, splice_next(&c->text, body, &c->joined));
 }
 
+/* No sequence goes on behind another block. */
+static void
+flush_stop(struct content *c)
+{
+	if (c->stop.n == 0 || c->stop.match != NULL)
+		return;
+	buf_reset(&c->passed);
+	stop_flush(&c->stop, &c->passed);
+	show_bytes(c, buf_str(&c->passed), c->passed.len);
+}
+
 void
 content_thought(
     struct content *c, enum reasoning_form form, struct json_slice body)
@@ -164,6 +175,8 @@ content_thought(
 	if (body.len == 0)
 		return;
 	c->blocks->has_reasoning = true;
+	if (c->terms->show_thinking)
+		flush_stop(c);
 	blocks_thought(
 	    c->blocks, form, splice_next(&c->thought, body, &c->joined));
 }
@@ -178,9 +191,5 @@ content_flush(struct content *c)
 		c->is_prefill_over = true;
 		scan_bytes(c, c->terms->prefill, c->prefill_met);
 	}
-	if (c->stop.n > 0 && c->stop.match == NULL) {
-		buf_reset(&c->passed);
-		stop_flush(&c->stop, &c->passed);
-		show_bytes(c, buf_str(&c->passed), c->passed.len);
-	}
+	flush_stop(c);
 }

@@ -142,8 +142,7 @@ read_reasoning(
 		blocks_opaque(&a->blocks, doc, d->reasoning_opaque);
 }
 
-/* -- what repeat.h may know --------------------------------------------------
- */
+/* -- what repeat.h may know ------------------------------------------ */
 
 /* Whether a delta says nothing but its content or reasoning, if that. */
 static bool

@@ -206,6 +206,13 @@ a_near_miss_is_shown(void **state)
 	assert_string_equal(
 	    PLAY(TEXT("a EN") WHOLE_CALL("0", "i", "f", "{}") FINISH("stop")),
 	    "text(a EN) tool(f,{}) tool_use");
+	assert_string_equal(
+	    PLAY(TEXT("a EN") THOUGHT("x") TEXT("D") FINISH("stop")),
+	    "text(a EN) think(x) text(D) end_turn");
+	answer_terms.show_thinking = false;
+	assert_string_equal(
+	    PLAY(TEXT("a EN") THOUGHT("x") TEXT("D") FINISH("stop")),
+	    "text(a ) stop_sequence");
 }
 
 static void
