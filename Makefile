@@ -116,7 +116,7 @@ golden: $(GOLDEN_BIN)
 	@CASE='$(C)' scripts/tally run $(B)/tally golden $(if $(C),-v) $^
 
 E2E := $(wildcard tests/e2e/*.test.mjs)
-E2E_ONE = $(wildcard tests/e2e/$(T).test.mjs)
+E2E_ONE = $(filter tests/e2e/$(T).test.mjs,$(E2E))
 e2e: $(B)/anthropic-proxy
 	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally e2e $(NODE) \
 	    --test $(if $(T),$(or $(E2E_ONE),--test-name-pattern='$(T)' \
