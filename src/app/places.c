@@ -40,10 +40,12 @@ char *
 places_in_home(const char *name)
 {
 	const char *home = folder_variable("HOME");
-	const struct passwd *user;
+	struct passwd entry, *user = NULL;
+	char fields[4096];
 
-	if (home == NULL && (user = getpwuid(geteuid())) != NULL &&
-	    user->pw_dir != NULL && user->pw_dir[0] == '/')
+	if (home == NULL &&
+	    getpwuid_r(geteuid(), &entry, fields, sizeof(fields), &user) == 0 &&
+	    user != NULL && user->pw_dir != NULL && user->pw_dir[0] == '/')
 		home = user->pw_dir;
 	return home == NULL ? NULL : join(home, name);
 }

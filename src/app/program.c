@@ -379,7 +379,7 @@ program_drain(struct program *p)
 	} else {
 		listener_drain(p->listener, timeout_ms, ends[0]);
 		atomic_store(&i.is_over, true);
-		pthread_kill(waiter, SIGTERM); /* blocked: its sigwait ends */
+		pthread_kill(waiter, SIGHUP); /* blocked: its sigwait ends */
 		pthread_join(waiter, NULL);
 	}
 	close(ends[0]);

@@ -3,6 +3,7 @@
 #include "app/status.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,10 @@
 #include "app/places.h"
 #include "server/settings.h"
 
+#ifndef PATH_MAX
+#define PATH_MAX 4096
+#endif
+
 #define GRACE_MS     5000
 #define PROGRESS_MS  5000
 #define LOOK_MS	     50
@@ -24,10 +29,11 @@
 
 /* The pid file that tells most, among those where one may lie. */
 struct search {
-	char *path;
+	char path[PATH_MAX];
 	struct pidfile_owner owner;
 };
 
+/* Frees the path. */
 static void
 try_path(struct search *s, char *path)
 {
@@ -37,16 +43,14 @@ try_path(struct search *s, char *path)
 		return;
 	pidfile_look(path, &owner);
 	/* running beats stale or refused beats none; then the first */
-	if (s->path == NULL ||
+	if (s->path[0] == '\0' ||
 	    (owner.state == PIDFILE_RUNNING &&
 		s->owner.state != PIDFILE_RUNNING) ||
 	    (owner.state != PIDFILE_NONE && s->owner.state == PIDFILE_NONE)) {
-		free(s->path);
-		s->path = path;
+		snprintf(s->path, sizeof(s->path), "%s", path);
 		s->owner = owner;
-	} else {
-		free(path);
 	}
+	free(path);
 }
 
 static void
@@ -54,7 +58,7 @@ search_daemon(struct search *s, const struct config *config)
 {
 	const char *set = config->settings->pid_file;
 
-	*s = (struct search){ .path = NULL };
+	*s = (struct search){ .path = "" };
 	if (config_is_set(config, "PID_FILE") && set != NULL) {
 		try_path(s, strdup(set));
 		return;
@@ -171,7 +175,6 @@ status_show(const struct config_flags *flags)
 		print_absent(&s, stdout);
 		rc = 1;
 	}
-	free(s.path);
 	config_clear(&config);
 	return rc;
 }
@@ -247,7 +250,6 @@ status_stop(const struct config_flags *flags)
 		print_absent(&s, stderr);
 		rc = 1;
 	}
-	free(s.path);
 	config_clear(&config);
 	return rc;
 }
