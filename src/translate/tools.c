@@ -83,7 +83,6 @@ static struct tool *
 first_named(const struct tool_set *set, const struct tool *key)
 {
 	size_t first = first_of(set, key);
-
 	struct tool *found = first < set->n ? set->by_name[first] : NULL;
 
 	return found != NULL && tool_compare(found, key) == 0 ? found : NULL;

@@ -336,6 +336,9 @@ main(void)
 		free(entries);
 	if (only == NULL || only[0] == '\0')
 		run_conversation(turns);
-	printf("%d passed, %d failed\n", passed, failed);
+	if (passed + failed == 0 && n == 0)
+		puts("ok 1 # SKIP no such recording");
+	else
+		printf("%d passed, %d failed\n", passed, failed);
 	return failed == 0 && n >= 0 ? 0 : 1;
 }

@@ -388,6 +388,9 @@ main(void)
 	}
 	if (n >= 0)
 		free(entries);
-	printf("%d passed, %d failed\n", passed, failed);
+	if (passed + failed == 0 && n >= 0)
+		puts("ok 1 # SKIP no such request");
+	else
+		printf("%d passed, %d failed\n", passed, failed);
 	return failed == 0 && n >= 0 ? 0 : 1;
 }
