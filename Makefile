@@ -31,14 +31,33 @@ LINK = $(CC) $(ALL_CFLAGS) $(HARDEN_LD) $(LDFLAGS)
 # Short lines while building; V=1 shows the commands.
 quiet = $(if $(V),,@echo '  $(1) $@';)
 
-# What only Linux has stands in one file each; PORTABLE=1 takes its fallback.
-LINUX_ONLY = src/server/watch_epoll.c
-FALLBACK = src/server/watch_poll.c
+# Every source by name: what is not named here is not in the program.
+WIRE = anthropic buf emit fault image json jsonprint jsonscan openai sha256 \
+	sse utf8
+TRANSLATE = counting envelope modellist models names tokens window
+REQUEST = assistant builtin effort history media messages offer pairs parts \
+	request results schema served system toolname toolread tools turns
+REPLY = answer args blocks content delta details excerpt finish repeat \
+	search settle slots splice stop stream terms think thought usage
+ERROR = errors failure overflow phrase retryafter scrub
+DIALECT = dialect knobs learn lesson mend params schemacut
+# What only Linux has stands in one file each; PORTABLE=1, and every other
+# system, takes its fallback.
+WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
+SERVER = admit asking attempts bind cancel catalog deadline exchange headers \
+	lessons listener log memory pool prepare ratelimit relay request_log routes \
+	scales secret server settings statefile stream_pipe target upstream \
+	upstream_failure upstream_handles verbose $(WATCH)
+APP = cli config daemon demo demo_answer demo_http envfile health \
+	kind_address kind_key kind_object kind_plain pidfile places program sources \
+	status systemd textfile variables
 
-CORE_SRC := $(wildcard src/wire/*.c src/translate/*.c)
-SERVER_SRC := $(filter-out $(if $(PORTABLE),$(LINUX_ONLY),$(FALLBACK)), \
-	$(wildcard src/server/*.c))
-APP_SRC := $(wildcard src/app/*.c)
+CORE_SRC = $(WIRE:%=src/wire/%.c) $(TRANSLATE:%=src/translate/%.c) \
+	$(REQUEST:%=src/translate/request/%.c) \
+	$(REPLY:%=src/translate/reply/%.c) $(ERROR:%=src/translate/error/%.c) \
+	$(DIALECT:%=src/translate/dialect/%.c)
+SERVER_SRC = $(SERVER:%=src/server/%.c)
+APP_SRC = $(APP:%=src/app/%.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 GOLDEN_SRC := $(wildcard tests/golden/golden_*.c)
 GOLDEN_HELP_SRC := $(wildcard tests/golden/strict*.c)

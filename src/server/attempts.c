@@ -18,8 +18,8 @@
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/verbose.h"
-#include "translate/errors.h"
-#include "translate/learn.h"
+#include "translate/error/errors.h"
+#include "translate/dialect/learn.h"
 #include "wire/json.h"
 
 /* Of an answer that is no success: enough for any error body. */

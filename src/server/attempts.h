@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include "server/lessons.h"
 #include "server/upstream.h"
-#include "translate/dialect.h"
-#include "translate/request.h"
-#include "translate/stream.h"
+#include "translate/dialect/dialect.h"
+#include "translate/request/request.h"
+#include "translate/reply/stream.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 

@@ -10,7 +10,7 @@
 
 #include "server/log.h"
 #include "server/statefile.h"
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 #include "wire/buf.h"
 
 #define FILE_NAME      "lessons"

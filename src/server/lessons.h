@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include "translate/learn.h"
+#include "translate/dialect/learn.h"
 
 struct profile;
 struct lessons;

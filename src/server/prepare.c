@@ -15,7 +15,7 @@
 #include "server/scales.h"
 #include "server/server.h"
 #include "server/settings.h"
-#include "translate/learn.h"
+#include "translate/dialect/learn.h"
 #include "translate/models.h"
 #include "translate/tokens.h"
 #include "translate/window.h"

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 #include "translate/models.h"
 #include "wire/json.h"
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include "translate/errors.h"
+#include "translate/error/errors.h"
 
 struct cancel;
 struct settings;

@@ -8,7 +8,7 @@
 
 #include "server/log.h"
 #include "server/settings.h"
-#include "translate/errors.h"
+#include "translate/error/errors.h"
 #include "wire/buf.h"
 
 /* A log line is for reading: what is longer is cut. */

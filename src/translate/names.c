@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 #include "wire/buf.h"
 #include "wire/sha256.h"
 

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#include "translate/dialect.h"
-#include "translate/request.h"
-#include "translate/stream.h"
+#include "translate/dialect/dialect.h"
+#include "translate/request/request.h"
+#include "translate/reply/stream.h"
 #include "wire/buf.h"
 
 #define CHUNKS	   2000

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "translate/errors.h"
-#include "translate/learn.h"
+#include "translate/error/errors.h"
+#include "translate/dialect/learn.h"
 #include "wire/utf8.h"
 
 static const char sent_text[] =

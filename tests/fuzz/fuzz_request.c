@@ -4,13 +4,13 @@
  * upstream of any kind.  What is translated must be valid JSON, the same a
  * second time, and leave terms that can be looked up.
  */
-#include "translate/request.h"
+#include "translate/request/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 

@@ -4,14 +4,14 @@
  * not depend on where the answer is cut.  The last two bytes are options, so
  * that recorded answers are good seeds as they are.
  */
-#include "translate/stream.h"
+#include "translate/reply/stream.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../golden/strict_stream.c"
-#include "translate/reply.h"
+#include "translate/reply/terms.h"
 #include "wire/buf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "translate/errors.h"
+#include "translate/error/errors.h"
 #include "wire/buf.h"
 #include "wire/utf8.h"
 

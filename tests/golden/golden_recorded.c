@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "strict.h"
-#include "translate/dialect.h"
-#include "translate/request.h"
+#include "translate/dialect/dialect.h"
+#include "translate/request/request.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 

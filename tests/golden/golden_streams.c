@@ -13,11 +13,11 @@
 #include <strings.h>
 
 #include "strict_stream.h"
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 #include "translate/envelope.h"
 #include "translate/names.h"
-#include "translate/reply.h"
-#include "translate/stream.h"
+#include "translate/reply/terms.h"
+#include "translate/reply/stream.h"
 #include "wire/buf.h"
 
 #define DIRECTORY "tests/golden/streams"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/args.h"
+#include "translate/reply/args.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 
 static struct profile
 resolved(const char *host, const char *model)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/effort.h"
+#include "translate/request/effort.h"
 
 #include "translated.h"
 

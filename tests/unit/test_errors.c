@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "translate/errors.h"
-#include "translate/failure.h"
+#include "translate/error/errors.h"
+#include "translate/error/failure.h"
 #include "wire/buf.h"
 #include "wire/utf8.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/history.h"
+#include "translate/request/history.h"
 
 #include "translated.h"
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "translate/dialect.h"
-#include "translate/learn.h"
+#include "translate/dialect/dialect.h"
+#include "translate/dialect/learn.h"
 #include "wire/buf.h"
 
 /* As a translation builds it: numbers and schemas are raw text. */

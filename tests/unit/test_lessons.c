@@ -21,7 +21,7 @@
 #include "server/log.h"
 #include "server/scales.h"
 #include "server/statefile.h"
-#include "translate/dialect.h"
+#include "translate/dialect/dialect.h"
 
 #define BASE "https://api.example.com/v1"
 

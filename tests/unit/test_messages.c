@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/messages.h"
+#include "translate/request/messages.h"
 
 #include "translated.h"
 

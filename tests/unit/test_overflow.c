@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "translate/failure.h"
-#include "translate/overflow.h"
+#include "translate/error/failure.h"
+#include "translate/error/overflow.h"
 #include "wire/buf.h"
 
 /* What becomes of a text; "" if it is no overflow. */

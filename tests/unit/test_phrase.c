@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "translate/phrase.h"
+#include "translate/error/phrase.h"
 
 static void
 letters_match_in_either_case_and_quotes_match_any(void **state)

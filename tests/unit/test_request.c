@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/request.h"
+#include "translate/request/request.h"
 
 #include "translated.h"
 #include "wire/sha256.h"

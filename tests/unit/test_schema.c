@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/schema.h"
+#include "translate/request/schema.h"
 
 #include "translated.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/splice.h"
+#include "translate/reply/splice.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

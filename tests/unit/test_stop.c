@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/stop.h"
+#include "translate/reply/stop.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/think.h"
+#include "translate/reply/think.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

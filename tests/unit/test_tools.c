@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/tools.h"
+#include "translate/request/tools.h"
 
-#include "translate/builtin.h"
+#include "translate/request/builtin.h"
 #include "translated.h"
 
 #define SCHEMA	       "'input_schema':{'type':'object','properties':{}}"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/turns.h"
+#include "translate/request/turns.h"
 
 #include "translated.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "translate/usage.h"
+#include "translate/reply/usage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "../golden/strict_stream.c"
-#include "translate/reply.h"
-#include "translate/stream.h"
+#include "translate/reply/terms.h"
+#include "translate/reply/stream.h"
 #include "wire/buf.h"
 
 #define CHUNK(inner)  "data: {\"choices\":[{\"index\":0," inner "}]}\n\n"

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of the upstreams before they answer: one table by host and
+ * model.  Knows nothing of their answers (learn.c).
+ */
+#include "translate/dialect/dialect.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "translate/models.h"
+
+#define OPENAI_HOSTS                                                           \
+	"openai.com|openai.azure.com|cognitiveservices.azure."                 \
+	"com|services.ai.azure.com"
+#define AZURE_HOSTS                                                            \
+	"openai.azure.com|cognitiveservices.azure.com|services.ai.azure.com"
+#define DATABRICKS_HOSTS                                                       \
+	"cloud.databricks.com|azuredatabricks.net|gcp.databricks.com"
+
+/*
+ * Each rule fills what the rules above it and the operator left open, where
+ * 0 is open.  Host: the name or a domain above it; model: a glob on the
+ * lower-case name.  Either may be a list with bars, or NULL for any.
+ * Source: the servers' documentation and what their users reported.
+ */
+/* clang-format off */
+static const struct rule {
+	const char *host, *model;
+	struct profile says;
+} rules[] = {
+	/* Models that do not reason refuse the effort; the others refuse
+	 * sampling and know only some of the words. */
+	{ OPENAI_HOSTS, "*-search-preview*|*-search-api*", {
+		.sampling = SAMPLING_DROP, .web_search = true,
+		.reasoning_request = REASONING_NONE,
+		.tools_need_effort_none = EFFORT_NONE_FALSE } },
+	{ OPENAI_HOSTS, "gpt-3*|gpt-4*|chatgpt-*|gpt-5*-chat*|gpt-6*-chat*", {
+		.reasoning_request = REASONING_NONE,
+		.tools_need_effort_none = EFFORT_NONE_FALSE } },
+	{ OPENAI_HOSTS, "o1*|o3*|o4*", { .sampling = SAMPLING_DROP,
+		.max_effort = "high", .off_effort = "low" } },
+	{ OPENAI_HOSTS, "gpt-5|gpt-5-*", { .sampling = SAMPLING_DROP,
+		.max_effort = "high", .off_effort = "minimal" } },
+	{ OPENAI_HOSTS, "gpt-5.1-codex-max*", { .max_effort = "xhigh" } },
+	{ OPENAI_HOSTS, "gpt-5.1*", { .sampling = SAMPLING_DROP,
+		.max_effort = "high" } },
+	{ OPENAI_HOSTS, "gpt-5.2*|gpt-5.3*|gpt-5.4*|gpt-5.5*", {
+		.sampling = SAMPLING_DROP, .max_effort = "xhigh" } },
+	{ OPENAI_HOSTS, "gpt-5.*|gpt-6*", { .sampling = SAMPLING_DROP } },
+	{ "openai.com", NULL, {
+		.max_tokens_field = MAX_TOKENS_NEW, .user_field = USER_SAFETY,
+		.reasoning_history = HISTORY_NONE, .prompt_cache_key = true,
+		.fast_tier = true } },
+	{ AZURE_HOSTS, NULL, {
+		.max_tokens_field = MAX_TOKENS_NEW,
+		.reasoning_history = HISTORY_NONE,
+		.service_tier = TIER_DROP } },
+	{ "models.github.ai|models.inference.ai.azure.com", NULL, {
+		.service_tier = TIER_DROP, .user_field = USER_NONE } },
+
+	{ "openrouter.ai", "anthropic/*|google/*|qwen/*", {
+		.cache_hints = HINTS_OPENROUTER } },
+	{ "openrouter.ai", NULL, {
+		.reasoning_request = REASONING_OPENROUTER,
+		.reasoning_history = HISTORY_DETAILS,
+		.tools_need_effort_none = EFFORT_NONE_FALSE,
+		.tool_id_mode = TOOL_ID_PASS, .top_k = TOP_K_PASS,
+		.service_tier = TIER_DROP,
+		.web_search = true, .web_search_plugin = true } },
+	{ "ai-gateway.vercel.sh", NULL, {
+		.reasoning_request = REASONING_OPENROUTER,
+		.tools_need_effort_none = EFFORT_NONE_FALSE,
+		.service_tier = TIER_DROP } },
+	{ "githubcopilot.com", "claude*|gemini*", {
+		.reasoning_request = REASONING_NONE } },
+	{ "githubcopilot.com", NULL, {
+		.tools_need_effort_none = EFFORT_NONE_FALSE,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+
+	{ "api.deepseek.com", "*deepseek-r1*", {
+		.reasoning_history = HISTORY_NONE } },
+	{ "api.deepseek.com", NULL, {
+		.reasoning_request = REASONING_DEEPSEEK,
+		.reasoning_history = HISTORY_DEEPSEEK,
+		.response_format = FORMAT_JSON_OBJECT,
+		.strict_tools = STRICT_NEVER, .user_field = USER_NONE,
+		.parallel_tool_calls = PARALLEL_DROP,
+		.service_tier = TIER_DROP } },
+	{ "moonshot.ai|moonshot.cn|api.kimi.com", "moonshot-v1*|kimi-k2-0*|"
+	    "kimi-k2-turbo*|kimi-latest*", {
+		.reasoning_request = REASONING_NONE,
+		.reasoning_history = HISTORY_NONE } },
+	{ "moonshot.ai|moonshot.cn|api.kimi.com", "kimi*", {
+		.sampling = SAMPLING_DROP } },
+	{ "moonshot.ai|moonshot.cn|api.kimi.com", NULL, {
+		.reasoning_request = REASONING_DEEPSEEK,
+		.reasoning_history = HISTORY_DEEPSEEK,
+		.tool_schema = SCHEMA_KIMI, .is_kimi = true,
+		.image_url = IMAGE_URL_REJECT, .strict_tools = STRICT_NEVER,
+		.response_format = FORMAT_JSON_OBJECT,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "z.ai|bigmodel.cn", NULL, {
+		.reasoning_request = REASONING_DEEPSEEK,
+		.tool_choice = CHOICE_FORM_AUTO_ONLY,
+		.include_usage = USAGE_FALSE, .strict_tools = STRICT_NEVER,
+		.response_format = FORMAT_JSON_OBJECT,
+		.parallel_tool_calls = PARALLEL_DROP,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "minimax.io|minimaxi.com|minimax.chat", NULL, {
+		.reasoning_request = REASONING_NONE,
+		.inline_system = INLINE_FOLD, .strict_tools = STRICT_NEVER,
+		.parallel_tool_calls = PARALLEL_DROP,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "aliyuncs.com", NULL, {
+		.reasoning_request = REASONING_NONE,
+		.strict_tools = STRICT_NEVER,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "mistral.ai", NULL, {
+		.reasoning_request = REASONING_NONE,
+		.tool_id_mode = TOOL_ID_MISTRAL9,
+		.user_after_tool = USER_AFTER_TOOL_FOLD,
+		.inline_system = INLINE_FOLD, .include_usage = USAGE_FALSE,
+		.tool_choice = CHOICE_FORM_ANY, .prefill = PREFILL_PREFIX,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "groq.com", "*gpt-oss*", {
+		.reasoning_history = HISTORY_REASONING } },
+	{ "groq.com", NULL, {
+		.reasoning_history = HISTORY_NONE, .service_tier = TIER_DROP } },
+	{ "groq.com|cerebras.ai|cloudflare.com|" DATABRICKS_HOSTS,
+	    "*gpt-oss*", { .reasoning_request = REASONING_EFFORT } },
+	{ "groq.com|cerebras.ai|cloudflare.com|" DATABRICKS_HOSTS, NULL, {
+		.reasoning_request = REASONING_NONE } },
+	{ "x.ai", "grok-2*|grok-3|grok-3-fast*|grok-3-latest|grok-4|grok-4-*|"
+	    "grok-4.20*|grok-code*", {
+		.reasoning_request = REASONING_NONE } },
+	{ "x.ai", "grok-3-mini*|grok-4.3*|grok-4.4*|grok-4.5*", {
+		.max_effort = "high" } },
+	{ "x.ai", NULL, { .off_effort = "low",
+		.reasoning_history = HISTORY_REASONING_CONTENT,
+		.service_tier = TIER_DROP } },
+	{ "googleapis.com", "*gemini-3*|*gemini-2.5-pro*", {
+		.off_effort = "low" } },
+	{ "googleapis.com", NULL, {
+		.is_gemini = true, .tool_schema = SCHEMA_GEMINI,
+		.max_effort = "high", .strict_tools = STRICT_NEVER,
+		.reasoning_history = HISTORY_NONE,
+		.parallel_tool_calls = PARALLEL_DROP,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "cerebras.ai", NULL, {
+		.max_tokens_field = MAX_TOKENS_NEW,
+		.reasoning_history = HISTORY_NONE,
+		.strict_tools = STRICT_NEVER, .service_tier = TIER_DROP } },
+	{ "together.xyz|together.ai|fireworks.ai", NULL, {
+		.top_k = TOP_K_PASS, .service_tier = TIER_DROP } },
+	{ "api.nvidia.com", NULL, {
+		.reasoning_request = REASONING_VLLM,
+		.strict_tools = STRICT_NEVER,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ DATABRICKS_HOSTS, NULL, {
+		.strict_tools = STRICT_NEVER,
+		.parallel_tool_calls = PARALLEL_DROP,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "api.cloudflare.com", NULL, {
+		.user_after_tool = USER_AFTER_TOOL_FOLD,
+		.parallel_tool_calls = PARALLEL_DROP,
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+	{ "ollama.com", NULL, { .image_url = IMAGE_URL_REJECT } },
+	{ "amazonaws.com|perplexity.ai|huggingface.co", NULL, {
+		.user_field = USER_NONE, .service_tier = TIER_DROP } },
+
+	/* Models whose templates have rules of their own, wherever served. */
+	{ NULL, "*mistral*|*mixtral*|*magistral*|*devstral*|*codestral*|"
+	    "*ministral*|*pixtral*", { .tool_id_mode = TOOL_ID_MISTRAL9 } },
+	{ NULL, "deepseek-reasoner*|*deepseek-v4*|*deepseek-v3.2*", {
+		.reasoning_history = HISTORY_DEEPSEEK } },
+	{ NULL, "*kimi*|*moonshot*", { .is_kimi = true } },
+	{ NULL, "*gemini*", { .is_gemini = true } },
+	{ NULL, "*gpt-oss*", { .max_effort = "high", .off_effort = "low" } },
+
+	/* A server of which nothing is known. */
+	{ NULL, NULL, {
+		.max_tokens_field = MAX_TOKENS_OLD,
+		.inline_system = INLINE_KEEP,
+		.user_after_tool = USER_AFTER_TOOL_ALLOW,
+		.reasoning_request = REASONING_EFFORT,
+		.sampling = SAMPLING_PASS, .top_k = TOP_K_DROP,
+		.tool_id_mode = TOOL_ID_PASS, .tool_schema = SCHEMA_PASS,
+		.image_url = IMAGE_URL_PASS, .include_usage = USAGE_TRUE,
+		.cache_hints = HINTS_NONE, .tool_choice = CHOICE_FORM_OPENAI,
+		.parallel_tool_calls = PARALLEL_SEND, .user_field = USER_USER,
+		.service_tier = TIER_SEND,
+		.response_format = FORMAT_JSON_SCHEMA } },
+};
+/* clang-format on */
+
+/* Copies the next item of a list with bars.  False at its end. */
+static bool
+next_item(const char **list, char *item, size_t cap)
+{
+	size_t len = strcspn(*list, "|");
+
+	if (**list == '\0' || len >= cap)
+		return false;
+	memcpy(item, *list, len);
+	item[len] = '\0';
+	*list += len + ((*list)[len] == '|');
+	return true;
+}
+
+static bool
+is_host(const char *host, const char *list)
+{
+	size_t len = strlen(host), n;
+	char item[80];
+
+	if (list == NULL)
+		return true;
+	while (next_item(&list, item, sizeof(item))) {
+		n = strlen(item);
+		if (n <= len && strcmp(host + len - n, item) == 0 &&
+		    (n == len || host[len - n - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_model(const char *model, const char *list)
+{
+	char item[80];
+
+	if (list == NULL)
+		return true;
+	while (next_item(&list, item, sizeof(item)))
+		if (model_glob(item, model))
+			return true;
+	return false;
+}
+
+static void
+fill(struct profile *p, const struct profile *says)
+{
+#define X(NAME, member, words)                                                 \
+	if (p->member == 0)                                                    \
+		p->member = says->member;
+	DIALECT_KNOBS(X)
+#undef X
+	p->is_gemini |= says->is_gemini;
+	p->is_kimi |= says->is_kimi;
+	p->web_search |= says->web_search;
+	p->web_search_plugin |= says->web_search_plugin;
+	p->prompt_cache_key |= says->prompt_cache_key;
+	p->fast_tier |= says->fast_tier;
+	if (p->max_effort == NULL)
+		p->max_effort = says->max_effort;
+	if (p->off_effort == NULL)
+		p->off_effort = says->off_effort;
+}
+
+/*
+ * From gpt-5.2 on, function tools and reasoning together are refused on
+ * Chat Completions, and leaving the effort out means the default one.
+ */
+static bool
+refuses_tools_with_reasoning(const char *model)
+{
+	const char *slash = strrchr(model, '/');
+	const char *name = slash == NULL ? model : slash + 1;
+	char *end;
+	long major, minor = 0;
+
+	if (strncmp(name, "gpt-", 4) != 0 || !isdigit((unsigned char)name[4]))
+		return false;
+	major = strtol(name + 4, &end, 10);
+	if (*end == '.' && isdigit((unsigned char)end[1]))
+		minor = strtol(end + 1, NULL, 10);
+	return major >= 6 || (major == 5 && minor >= 2);
+}
+
+void
+dialect_resolve(const struct profile *configured, const char *host,
+    const char *model, struct profile *out)
+{
+	char name[256];
+	size_t n = 0;
+
+	for (; model[n] != '\0' && n < sizeof(name) - 1; n++)
+		name[n] = (char)tolower((unsigned char)model[n]);
+	name[n] = '\0';
+	*out = *configured;
+	if (host == NULL)
+		host = "";
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (is_host(host, rules[i].host) &&
+		    is_model(name, rules[i].model))
+			fill(out, &rules[i].says);
+	if (out->tools_need_effort_none == EFFORT_NONE_AUTO)
+		out->tools_need_effort_none = refuses_tools_with_reasoning(name)
+						  ? EFFORT_NONE_TRUE
+						  : EFFORT_NONE_FALSE;
+	/* There the signatures travel inside the reasoning details. */
+	if (out->reasoning_history == HISTORY_DETAILS)
+		out->is_gemini = false;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Content on its way to the blocks.  Knows no events. */
+#include "translate/reply/content.h"
+
+#include <string.h>
+
+#include "translate/reply/blocks.h"
+#include "translate/reply/terms.h"
+
+void
+content_init(struct content *c, struct blocks *blocks,
+    const struct reply_terms *terms, size_t max_bytes)
+{
+	enum think_place place = THINK_START;
+
+	*c = (struct content){ .blocks = blocks, .terms = terms };
+	if (terms->ignore_reasoning)
+		place = THINK_OFF;
+	else if (terms->think_tags_implicit)
+		place = THINK_OPENED;
+	think_init(&c->think, place, max_bytes);
+	stop_init(&c->stop, terms->stop, terms->local_stop ? terms->n_stop : 0,
+	    max_bytes);
+	c->is_prefill_over = terms->prefill == NULL || *terms->prefill == '\0';
+	buf_init(&c->joined, max_bytes);
+	buf_init(&c->bytes, max_bytes);
+	buf_init(&c->passed, max_bytes);
+	buf_init(&c->body, max_bytes);
+}
+
+void
+content_clear(struct content *c)
+{
+	think_clear(&c->think);
+	stop_clear(&c->stop);
+	buf_clear(&c->joined);
+	buf_clear(&c->bytes);
+	buf_clear(&c->passed);
+	buf_clear(&c->body);
+}
+
+bool
+content_failed(const struct content *c)
+{
+	return c->think.held.failed || c->stop.held.failed ||
+	       c->joined.failed || c->bytes.failed || c->passed.failed ||
+	       c->body.failed;
+}
+
+const char *
+content_match(const struct content *c)
+{
+	return c->stop.match;
+}
+
+/* Decoded text that may be shown. */
+static void
+show_bytes(struct content *c, const char *bytes, size_t len)
+{
+	if (len == 0)
+		return;
+	buf_reset(&c->body);
+	json_escape(&c->body, bytes, len);
+	blocks_text(
+	    c->blocks, (struct json_slice){ buf_str(&c->body), c->body.len });
+}
+
+static void
+scan_bytes(struct content *c, const char *bytes, size_t len)
+{
+	if (c->stop.n == 0) {
+		show_bytes(c, bytes, len);
+		return;
+	}
+	if (c->stop.match != NULL)
+		return;
+	buf_reset(&c->passed);
+	stop_push(&c->stop, bytes, len, &c->passed);
+	show_bytes(c, buf_str(&c->passed), c->passed.len);
+}
+
+/* Text behind the thought: drops the prefill where the reply repeats it. */
+static void
+strip_prefill(struct content *c, const char *bytes, size_t len)
+{
+	const char *prefill = c->terms->prefill;
+
+	while (!c->is_prefill_over && len > 0) {
+		if (*bytes != prefill[c->prefill_met]) {
+			c->is_prefill_over = true;
+			scan_bytes(c, prefill, c->prefill_met);
+			break;
+		}
+		bytes++;
+		len--;
+		c->is_prefill_over = prefill[++c->prefill_met] == '\0';
+	}
+	if (len > 0)
+		scan_bytes(c, bytes, len);
+}
+
+static void
+take_piece(void *cookie, bool is_thought, const char *bytes, size_t len)
+{
+	struct content *c = cookie;
+
+	if (!is_thought) {
+		strip_prefill(c, bytes, len);
+		return;
+	}
+	/* Some servers send the thought both ways: once is enough. */
+	if (c->blocks->has_reasoning)
+		return;
+	buf_reset(&c->body);
+	json_escape(&c->body, bytes, len);
+	blocks_thought(c->blocks, FORM_THINK_TAGS,
+	    (struct json_slice){ buf_str(&c->body), c->body.len });
+}
+
+static bool
+must_decode(const struct content *c)
+{
+	return c->think.place != THINK_OFF || !c->is_prefill_over ||
+	       c->stop.n > 0;
+}
+
+static void
+pass_body(struct content *c, struct json_slice body)
+{
+	if (body.len == 0)
+		return;
+	if (!must_decode(c)) {
+		blocks_text(c->blocks, body);
+		return;
+	}
+	buf_reset(&c->bytes);
+	json_unescape(&c->bytes, body);
+	think_push(&c->think, buf_str(&c->bytes), c->bytes.len, take_piece, c);
+}
+
+/* A thought ends where text begins: its lone half goes first. */
+static void
+flush_thought_half(struct content *c)
+{
+	struct json_slice rest = splice_rest(&c->thought);
+
+	if (rest.len > 0)
+		blocks_thought(c->blocks, FORM_NONE, rest);
+}
+
+void
+content_text(struct content *c, struct json_slice body)
+{
+	if (body.len == 0)
+		return;
+	flush_thought_half(c);
+	pass_body(c, splice_next(&c->text, body, &c->joined));
+}
+
+/* No sequence goes on behind another block. */
+static void
+flush_stop(struct content *c)
+{
+	if (c->stop.n == 0 || c->stop.match != NULL)
+		return;
+	buf_reset(&c->passed);
+	stop_flush(&c->stop, &c->passed);
+	show_bytes(c, buf_str(&c->passed), c->passed.len);
+}
+
+void
+content_thought(
+    struct content *c, enum reasoning_form form, struct json_slice body)
+{
+	if (body.len == 0)
+		return;
+	c->blocks->has_reasoning = true;
+	if (c->terms->show_thinking)
+		flush_stop(c);
+	blocks_thought(
+	    c->blocks, form, splice_next(&c->thought, body, &c->joined));
+}
+
+void
+content_flush(struct content *c)
+{
+	flush_thought_half(c);
+	pass_body(c, splice_rest(&c->text));
+	think_flush(&c->think, take_piece, c);
+	if (!c->is_prefill_over && c->prefill_met > 0) {
+		c->is_prefill_over = true;
+		scan_bytes(c, c->terms->prefill, c->prefill_met);
+	}
+	flush_stop(c);
+}
