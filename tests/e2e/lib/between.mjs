@@ -4,8 +4,9 @@ import { withProxy } from './proxy.mjs';
 import { message } from './http.mjs';
 import { chunk, startEvents, startUpstream } from './upstream.mjs';
 
-export async function between(respond, env, body, options) {
-	const upstream = await startUpstream(respond);
+// others: what the upstream answers to all but chat completions.
+export async function between(respond, env, body, { others, ...options } = {}) {
+	const upstream = await startUpstream(respond, others);
 	try {
 		return await withProxy(
 			upstream.url,

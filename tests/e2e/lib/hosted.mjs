@@ -13,8 +13,8 @@ const settings = (base, port, env) => ({
 export const startHosted = (base, upstream, env = {}, options = {}) =>
 	startProxy(null, settings(base, upstream.port, env), options);
 
-export async function hosted(base, respond, env, body, options) {
-	const upstream = await startUpstream(respond);
+export async function hosted(base, respond, env, body, { others, ...options } = {}) {
+	const upstream = await startUpstream(respond, others);
 	try {
 		return await withProxy(
 			null,
