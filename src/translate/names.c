@@ -127,7 +127,8 @@ add_decoded(const char *text, size_t len, struct buf *out)
 bool
 id_down(const char *id, size_t len, struct buf *out)
 {
-	bool plain = len <= 64;
+	bool fits = CARRIED_LEN + (len * 4 + 2) / 3 <= ID_MAX_SHOWN;
+	bool plain = len <= 64 || (!fits && len <= ID_MAX_SHOWN);
 
 	if (len == 0 || len > ID_MAX_UPSTREAM)
 		return false;

@@ -17,6 +17,8 @@ struct buf;
  * client's refused. */
 #define ID_MAX_UPSTREAM 512
 #define ID_MAX_CLIENT	1024
+/* What clients take for the id of a call. */
+#define ID_MAX_SHOWN 256
 
 /*
  * Appends the function name for a tool of the client: other characters than
@@ -35,7 +37,8 @@ name_short_distinct(const char *name, size_t max, size_t hex, struct buf *out);
 /*
  * Appends the id under which the client gets to know an upstream's call:
  * itself if that is 1 to 64 characters of A-Z a-z 0-9 _ -, else "tcx_" and
- * its base64url.  False, with nothing appended, if there is none worth
+ * its base64url; what of such characters is too long for that stays itself up
+ * to ID_MAX_SHOWN.  False, with nothing appended, if there is none worth
  * keeping (empty, longer than ID_MAX_UPSTREAM): make one up.
  */
 bool id_down(const char *id, size_t len, struct buf *out);

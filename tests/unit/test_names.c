@@ -88,6 +88,27 @@ plain_ids_stay(void **state)
 }
 
 static void
+plain_ids_too_long_to_be_carried_stay_too(void **state)
+{
+	char id[ID_MAX_SHOWN + 1];
+	struct buf out;
+
+	(void)state;
+	memset(id, 'a', ID_MAX_SHOWN);
+	id[ID_MAX_SHOWN] = '\0';
+	is_down(id, id);
+	is_up(id, TOOL_ID_PASS, id);
+	id[190] = '\0';
+	is_down(id, id);
+	id[189] = '\0';
+	buf_init(&out, 1024);
+	assert_true(id_down(id, 189, &out));
+	assert_memory_equal(out.data, "tcx_", 4);
+	assert_int_equal(out.len, ID_MAX_SHOWN);
+	buf_clear(&out);
+}
+
+static void
 foreign_and_long_ids_are_carried_and_come_back(void **state)
 {
 	static const char *const ids[] = { "functions.add:0", "a b",
@@ -185,6 +206,7 @@ main(void)
 		cmocka_unit_test(long_names_end_in_eight_digits_of_their_hash),
 		cmocka_unit_test(a_taken_short_name_gets_more_digits),
 		cmocka_unit_test(plain_ids_stay),
+		cmocka_unit_test(plain_ids_too_long_to_be_carried_stay_too),
 		cmocka_unit_test(
 		    foreign_and_long_ids_are_carried_and_come_back),
 		cmocka_unit_test(what_only_looks_carried_stays),

@@ -10,7 +10,6 @@
 #include "wire/fault.h"
 
 #define NAME_MAX_BYTES 512
-#define CLIENT_ID_MAX  256 /* what clients accept */
 #define GENERATED_LEN  24
 #define SIGNATURE_MAX  ((size_t)1 << 20)
 
@@ -268,7 +267,7 @@ slots_give_id(struct slots *s, struct slot *slot, struct fault *why)
 	char made[sizeof(prefix) + GENERATED_LEN];
 	struct buf id;
 
-	buf_init(&id, CLIENT_ID_MAX);
+	buf_init(&id, ID_MAX_SHOWN);
 	if (slot->up_id != NULL && !slot->has_made_id)
 		id_down(slot->up_id, strlen(slot->up_id), &id);
 	if (id.len > 0 && !id.failed && !is_taken(s, id.data)) {
