@@ -171,15 +171,15 @@ $(BENCH_BIN): $(addprefix $(BENCH)/,bench.o http.o client_body.o)
 	    $(BENCH_LIBS)
 
 # `make bench QUICK=1`, `make bench PEER=127.0.0.1:8100,1234`: see
-# tests/bench/README.md.  `make bench-profile K=plain` or BYTES=1000000.
+# tests/bench/README.md.  What bench-profile takes stands in its script.
 bench: $(B)/anthropic-proxy $(BENCH_BIN)
 	@tests/bench/run $(B)
 
 bench-core: $(BENCH)/core
 	@$<
 
-bench-profile: $(BENCH)/core
-	@tests/bench/profile $< $(B)/profile
+bench-profile: $(B)/anthropic-proxy $(BENCH_BIN)
+	@tests/bench/profile $(B)
 
 # -- looks -------------------------------------------------------------------
 

@@ -41,30 +41,37 @@
 	CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":"     \
 	      "\"" text "\"}}]}")
 
-/* A stream of one kind: `chunk` comes CHUNKS times between the other two. */
+/* A stream of one kind: `chunk` comes CHUNKS times between the other two, with
+ * another text in place of each ~. */
 static const struct kind {
 	const char *name, *says, *before, *chunk, *after;
 } kinds[] = {
-	{ "plain", "text", ROLE, CHUNK("{\"content\":\" lorem ipsum dolor\"}"),
+	{ "plain", "text", ROLE, CHUNK("{\"content\":\"~\"}"),
 	    END_CHUNK("stop") },
 	{ "bare", "text, a bare chunk", "",
 	    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":"
-	    "\" lorem ipsum dolor\"},\"finish_reason\":null}]}\n\n",
+	    "\"~\"},\"finish_reason\":null}]}\n\n",
 	    END_CHUNK("stop") },
 	{ "escapes", "text with escapes", ROLE,
-	    CHUNK("{\"content\":\"\\n\\t\\\"k\\u00e9y\\\": \\u2014,\\n\"}"),
+	    CHUNK("{\"content\":\"\\n\\t\\\"k\\u00e9y~\\\": \\u2014,\\n\"}"),
 	    END_CHUNK("stop") },
 	{ "utf8", "text not in ASCII", ROLE,
 	    CHUNK("{\"content\":\" \xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E "
-		  "\xD1\x82\xD0\xB5\xD0\xBA\xD1\x81\xD1\x82\"}"),
+		  "\xD1\x82\xD0\xB5\xD0\xBA\xD1\x81\xD1\x82~\"}"),
+	    END_CHUNK("stop") },
+	{ "padded", "text, random padding", ROLE,
+	    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\","
+	    "\"created\":1763760000,\"model\":\"gpt-5.2\",\"choices\":[{"
+	    "\"index\":0,\"delta\":{\"content\":\"~\"},"
+	    "\"finish_reason\":null}],\"obfuscation\":\"~\"}\n\n",
 	    END_CHUNK("stop") },
 	{ "reasoning", "reasoning", ROLE,
-	    CHUNK("{\"reasoning_content\":\" so the reader must\"}"),
+	    CHUNK("{\"reasoning_content\":\"~\"}"),
 	    CHUNK("{\"content\":\"Yes.\"}") END_CHUNK("stop") },
 	{ "details", "reasoning details", ROLE,
 	    CHUNK("{\"role\":\"assistant\",\"content\":\"\",\"reasoning\":"
-		  "\" so it must\",\"reasoning_details\":[{\"type\":"
-		  "\"reasoning.text\",\"text\":\" so it must\",\"format\":"
+		  "\"~\",\"reasoning_details\":[{\"type\":"
+		  "\"reasoning.text\",\"text\":\"~\",\"format\":"
 		  "\"anthropic-claude-v1\",\"index\":0}]}"),
 	    CHUNK("{\"content\":\"Yes.\"}") END_CHUNK("stop") },
 	{ "tool", "tool arguments",
@@ -72,12 +79,11 @@ static const struct kind {
 		  "\"index\":0,\"id\":\"call_a1\",\"type\":\"function\","
 		  "\"function\":{\"name\":\"Write\",\"arguments\":\"\"}}]}")
 		ARGUMENTS("{\\\"content\\\":\\\""),
-	    ARGUMENTS("int main(void)\\\\n"),
-	    ARGUMENTS("\\\"}") END_CHUNK("tool_calls") },
+	    ARGUMENTS("~"), ARGUMENTS("\\\"}") END_CHUNK("tool_calls") },
 	{ "usage", "text, usage in each", ROLE,
 	    "data: {\"id\":\"gen-1\",\"object\":\"chat.completion.chunk\","
 	    "\"created\":1763760000,\"model\":\"m\",\"choices\":[{\"index\":0,"
-	    "\"delta\":{\"content\":\" lorem ipsum dolor\"},"
+	    "\"delta\":{\"content\":\"~\"},"
 	    "\"finish_reason\":null}],\"usage\":{\"prompt_tokens\":1200,"
 	    "\"total_tokens\":1216,\"completion_tokens\":16,"
 	    "\"prompt_tokens_details\":{\"cached_tokens\":1024}}}\n\n",
@@ -112,9 +118,64 @@ static const struct stream_env env = {
 	.client_model = "claude-opus-5-5",
 };
 
-/* A whole answer through one stream; `piece` bytes a push, 0: an event. */
+/* An answer and where it is cut: behind each event, or in equal pieces. */
+struct answer {
+	struct queue bytes;
+	size_t *cuts;
+	size_t n_cuts;
+};
+
 static void
-run_stream(const struct queue *answer, size_t piece, struct buf *out)
+add_chunk(struct queue *out, const char *chunk, size_t turn)
+{
+	static const char *const words[] = { " a", " block", " must", " end",
+		" before", " the", " next", " one", " (see", " grammar", ")." };
+	const char *mark;
+
+	for (; (mark = strchr(chunk, '~')) != NULL; chunk = mark + 1) {
+		queue_add(out, chunk, (size_t)(mark - chunk));
+		queue_add_text(
+		    out, words[turn++ % (sizeof(words) / sizeof(words[0]))]);
+	}
+	queue_add_text(out, chunk);
+}
+
+static void
+answer_make(struct answer *a, const struct kind *kind, size_t piece)
+{
+	const char *blank;
+	size_t at = 0, n;
+
+	*a = (struct answer){ 0 };
+	queue_add_text(&a->bytes, kind->before);
+	for (size_t i = 0; i < CHUNKS; i++)
+		add_chunk(&a->bytes, kind->chunk, i);
+	queue_add_text(&a->bytes, kind->after);
+	queue_add_text(&a->bytes, "data: [DONE]\n\n");
+	a->cuts = calloc(a->bytes.len, sizeof(a->cuts[0]));
+	if (a->cuts == NULL)
+		die("out of memory");
+	for (; at < a->bytes.len; at += n) {
+		n = a->bytes.len - at;
+		blank = memmem(a->bytes.data + at, n, "\n\n", 2);
+		if (piece > 0 && piece < n)
+			n = piece;
+		else if (piece == 0 && blank != NULL)
+			n = (size_t)(blank - a->bytes.data) + 2 - at;
+		a->cuts[a->n_cuts++] = at + n;
+	}
+}
+
+static void
+answer_clear(struct answer *a)
+{
+	queue_clear(&a->bytes);
+	free(a->cuts);
+}
+
+/* A whole answer through one stream. */
+static void
+run_stream(const struct answer *a, struct buf *out)
 {
 	static char model[] = "claude-opus-5-5", tool[] = "Write";
 	static struct reply_tool tools[] = { { tool, tool, NULL } };
@@ -125,20 +186,15 @@ run_stream(const struct queue *answer, size_t piece, struct buf *out)
 		.n_tools = 1 };
 	struct stream *s = stream_new(&terms, &env);
 	enum stream_state state = STREAM_OPEN;
-	const char *at = answer->data, *end = at + answer->len, *blank;
-	size_t n;
+	size_t at = 0;
 
 	if (s == NULL)
 		die("out of memory");
-	for (; at < end && state == STREAM_OPEN; at += n) {
-		n = (size_t)(end - at);
-		if (piece > 0 && piece < n)
-			n = piece;
-		else if (piece == 0 &&
-			 (blank = memmem(at, n, "\n\n", 2)) != NULL)
-			n = (size_t)(blank - at) + 2;
+	for (size_t i = 0; i < a->n_cuts && state == STREAM_OPEN; i++) {
 		buf_reset(out);
-		state = stream_push(s, at, n, out);
+		state =
+		    stream_push(s, a->bytes.data + at, a->cuts[i] - at, out);
+		at = a->cuts[i];
 	}
 	if (state == STREAM_OPEN)
 		state = stream_finish(s, out);
@@ -151,24 +207,20 @@ run_stream(const struct queue *answer, size_t piece, struct buf *out)
 static double
 time_kind(const struct kind *kind, size_t piece, double run_s)
 {
-	struct queue answer = { 0 };
+	struct answer answer;
 	struct buf out;
 	double begun = cpu_seconds(), from, best = 1e9;
 
-	queue_add_text(&answer, kind->before);
-	for (int i = 0; i < CHUNKS; i++)
-		queue_add_text(&answer, kind->chunk);
-	queue_add_text(&answer, kind->after);
-	queue_add_text(&answer, "data: [DONE]\n\n");
+	answer_make(&answer, kind, piece);
 	buf_init(&out, OUT_MAX);
 	do {
 		from = cpu_seconds();
-		run_stream(&answer, piece, &out);
+		run_stream(&answer, &out);
 		if (cpu_seconds() - from < best)
 			best = cpu_seconds() - from;
 	} while (cpu_seconds() - begun < run_s);
 	buf_clear(&out);
-	queue_clear(&answer);
+	answer_clear(&answer);
 	return best * 1e9 / CHUNKS;
 }
 
