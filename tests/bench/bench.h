@@ -44,6 +44,8 @@ void queue_add_number(struct queue *q, uint64_t n);
 static inline void
 queue_add(struct queue *q, const void *bytes, size_t len)
 {
+	if (len == 0)
+		return;
 	if (q->cap - q->len < len)
 		queue_reserve(q, len);
 	memcpy(q->data + q->len, bytes, len);
