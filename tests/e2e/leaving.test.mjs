@@ -356,10 +356,10 @@ describe('leaving', { concurrency: 4 }, () => {
 
 	/* ---- nothing is left behind ---- */
 
-	const count = (pid, what) => readdirSync(`/proc/${pid}/${what}`).length;
-
 	// After a storm of every kind of ending, descriptors are back where they
 	// were; threads that wait for work may stay a while.
+	const count = (pid, what) => readdirSync(`/proc/${pid}/${what}`).length;
+
 	test(
 		'no descriptor is left behind',
 		{ skip: existsSync('/proc/self/fd') ? false : 'no /proc' },
@@ -402,14 +402,16 @@ describe('leaving', { concurrency: 4 }, () => {
 								return o.hangUp();
 							}),
 						);
-					await storm();
+					// The first ones fill the stock of kept connections (three
+					// descriptors each); what grows after that is lost.
+					for (let i = 0; i < 4; i++) await storm();
 					await sleep(300);
 					const before = count(proxy.pid, 'fd');
-					for (let i = 0; i < 5; i++) await storm();
+					for (let i = 0; i < 12; i++) await storm();
 					await until(
-						() => count(proxy.pid, 'fd') <= before + 8,
-						4000,
-						`${before} descriptors again`,
+						() => count(proxy.pid, 'fd') <= before + 30,
+						3000,
+						`${before} descriptors again, now ${count(proxy.pid, 'fd')}`,
 					);
 					assert.ok(
 						count(proxy.pid, 'task') < 120,
