@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readStream, textOf } from './lib/anthropic.mjs';
 import { assertError, assertMessage, message, post } from './lib/http.mjs';
+import { hosted } from './lib/hosted.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { sayJson, sayOk, startEvents, startUpstream } from './lib/upstream.mjs';
 
@@ -868,6 +869,72 @@ test('a stop sequence still stops where the upstream refuses to look for it', as
 		await upstreamStops.stop();
 	}
 });
+
+// What a host's name decides is unlearned too where the host says so.
+for (const [base, model, extra, refused, judge, mended] of [
+	[
+		'http://api.openai.com/v1',
+		'gpt-4o',
+		{},
+		'max_completion_tokens',
+		refuses('max_completion_tokens', words.fastapi),
+		({ max_completion_tokens: n, ...rest }, second) =>
+			assert.deepEqual(second, { ...rest, max_tokens: n }),
+	],
+	...['safety_identifier', 'prompt_cache_key'].map((key) => [
+		'http://api.openai.com/v1',
+		'gpt-4o',
+		{ metadata: { user_id: 'user_x_session_y' } },
+		key,
+		refuses(key, words.openai),
+		(first, second) => assert.equal(second[key], undefined),
+	]),
+	[
+		'http://api.deepseek.com',
+		'deepseek-chat',
+		{},
+		'thinking',
+		refuses('thinking', words['old openai']),
+		without('thinking'),
+	],
+	[
+		'http://integrate.api.nvidia.com/v1',
+		'some/model',
+		{ thinking: { type: 'disabled' } },
+		'chat_template_kwargs',
+		refuses('chat_template_kwargs', words.vllm),
+		without('chat_template_kwargs'),
+	],
+	[
+		'http://openrouter.ai/api/v1',
+		'some/model',
+		{ thinking: { type: 'enabled', budget_tokens: 1024 } },
+		'reasoning',
+		refuses('reasoning', words.openai),
+		without('reasoning'),
+	],
+])
+	test(`${new URL(base).host} may refuse ${refused} all the same`, () =>
+		hosted(
+			base,
+			(call, res) => {
+				const no = judge(call.json);
+				if (no) sayJson(res, no[1], no[0]);
+				else sayOk(call, res);
+			},
+			{},
+			async (own, up) => {
+				const body = message({ model, max_tokens: 4096, ...extra });
+				for (let i = 0; i < 2; i++) assertMessage(await post(own.url, body));
+				const bodies = up.chats().map((c) => c.json);
+				assert.equal(bodies.length, 3);
+				mended(bodies[0], bodies[1]);
+				// The user's name may go under its older name from then on.
+				const { user, ...rest } = bodies[2];
+				assert.deepEqual(rest, bodies[1]);
+				assert.ok(user === undefined || refused === 'safety_identifier');
+			},
+		));
 
 test('what cannot be mended is told after one request, or once more if mending did not help', async () => {
 	upstream.script((call, res) =>
