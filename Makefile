@@ -28,8 +28,9 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L $(WARN) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) $(if $(PORTABLE),-DPORTABLE) -Isrc $(PKG_CFLAGS) -pthread
 COMPILE = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP
 LINK = $(CC) $(ALL_CFLAGS) $(HARDEN_LD) $(LDFLAGS)
-# Short lines while building; V=1 shows the commands.
-quiet = $(if $(V),,@echo '  $(1) $@';)
+# Short lines while building; V=1 shows the commands, -s shows none.
+SILENT = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+quiet = $(if $(V)$(SILENT),,@echo '  $(1) $@';)
 
 # Every source by name: what is not named here is not in the program.
 WIRE = anthropic buf emit fault image json jsonprint jsonscan openai sha256 \
@@ -138,8 +139,8 @@ E2E := $(wildcard tests/e2e/*.test.mjs)
 E2E_ONE = $(filter tests/e2e/$(T).test.mjs,$(E2E))
 e2e: $(B)/anthropic-proxy
 	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally e2e $(NODE) \
-	    --test $(if $(T),$(or $(E2E_ONE),--test-name-pattern='$(T)' \
-	    $(E2E)),$(E2E))
+	    --test --test-reporter=spec $(if $(T),$(or $(E2E_ONE), \
+	    --test-name-pattern='$(T)' $(E2E)),$(E2E))
 
 clients: $(B)/anthropic-proxy
 	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally clients \
