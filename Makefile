@@ -244,3 +244,4 @@ help:
 	bench-core bench-profile lint print-sources format install \
 	uninstall dist release-check clean help
 .DELETE_ON_ERROR:
+.SECONDARY: $(GOLDEN_HELP_OBJ)

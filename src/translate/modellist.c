@@ -87,8 +87,7 @@ model_list_parse(
 		fault_no_memory(why);
 		goto out;
 	}
-	cJSON_ArrayForEach(entry, data)
-	{
+	cJSON_ArrayForEach(entry, data) {
 		if (list->n < room && add_model(list, &doc, entry, why) == -1)
 			goto out;
 	}

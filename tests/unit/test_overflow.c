@@ -32,7 +32,7 @@ wording(const char *text, char out[static 200])
 #define TOO_LONG(a, b) "prompt is too long: " a " tokens > " b " maximum"
 #define TOO_MUCH(a, b, c)                                                      \
 	"input length and `max_tokens` exceed context limit: " a " + " b " >"  \
-									 " " c
+	" " c
 
 static const struct {
 	const char *text, *want;

@@ -286,7 +286,7 @@ dialect_resolve(const struct profile *configured, const char *host,
 	char name[256];
 	size_t n = 0;
 
-	for (; model[n] != '\0' && n < sizeof(name) - 1; n++)
+	for (; n < sizeof(name) - 1 && model[n] != '\0'; n++)
 		name[n] = (char)tolower((unsigned char)model[n]);
 	name[n] = '\0';
 	*out = *configured;

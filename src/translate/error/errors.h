@@ -15,16 +15,16 @@
 
 /* Headers of the upstream's answer that matter; NULL where absent. */
 struct error_headers {
-	const char *retry_after;    /* seconds, or an HTTP date */
+	const char *retry_after; /* seconds, or an HTTP date */
 	const char *retry_after_ms;
-	const char *should_retry;   /* x-should-retry */
+	const char *should_retry; /* x-should-retry */
 };
 
 struct error_context {
-	const char *client_model;   /* decoded, for a model that is not found */
-	const char *host;           /* of the upstream, for texts; may be NULL */
-	bool own_key;               /* our configured key was used */
-	long long now_unix;         /* for HTTP dates; 0: none */
+	const char *client_model; /* decoded, for a model that is not found */
+	const char *host;	  /* of the upstream, for texts; may be NULL */
+	bool own_key;		  /* our configured key was used */
+	long long now_unix;	  /* for HTTP dates; 0: none */
 };
 
 /*
@@ -49,8 +49,16 @@ void error_from_text(const char *text, size_t len,
     const struct error_context *ctx, struct fault *out);
 
 /* No answer at all: what happened to the connection, as libcurl tells it. */
-enum error_cause { CAUSE_CONNECT, CAUSE_DNS, CAUSE_TLS, CAUSE_RESET,
-	CAUSE_TIMEOUT, CAUSE_EMPTY, CAUSE_TOO_LARGE, CAUSE_PROTOCOL };
+enum error_cause {
+	CAUSE_CONNECT,
+	CAUSE_DNS,
+	CAUSE_TLS,
+	CAUSE_RESET,
+	CAUSE_TIMEOUT,
+	CAUSE_EMPTY,
+	CAUSE_TOO_LARGE,
+	CAUSE_PROTOCOL
+};
 void error_from_cause(enum error_cause cause, const char *detail,
     const struct error_context *ctx, struct fault *out);
 
