@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { recorded } from './lib/golden.mjs';
+import { hosted } from './lib/hosted.mjs';
 import { post } from './lib/http.mjs';
 import { startProxy } from './lib/proxy.mjs';
-import { complaints } from './lib/strict.mjs';
-import { startUpstream } from './lib/upstream.mjs';
+import { complaints, refusal } from './lib/strict.mjs';
+import { sayJson, sayOk, startUpstream } from './lib/upstream.mjs';
 
 const upstream = await startUpstream();
 const proxies = new Map();
@@ -86,6 +87,41 @@ for (const make of Object.keys(makes))
 			assert.deepEqual(complaints(upstream.last().json, make), [], name);
 		}
 	});
+
+// The same by host name alone, nothing set: and nothing has to be learned,
+// though these servers do refuse.
+for (const [base, model, make, reasoning] of [
+	['http://api.openai.com/v1', 'gpt-5.6', 'openai-reasoning'],
+	['http://api.openai.com/v1', 'o4-mini', 'openai-reasoning'],
+	['http://api.openai.com/v1', 'gpt-4.1', 'openai'],
+	['http://house.openai.azure.com/openai/v1', 'gpt-5.1', 'openai-reasoning'],
+	['http://api.mistral.ai/v1', 'mistral-large-latest', 'mistral'],
+	['http://generativelanguage.googleapis.com/v1beta/openai', 'gemini-3-pro', 'gemini'],
+	['http://api.deepseek.com', 'deepseek-v4-pro', 'deepseek'],
+	['http://gateway.example/v1', 'some-model', 'openai', true],
+])
+	test(`${new URL(base).host} as ${model} refuses none of them`, () =>
+		hosted(
+			base,
+			(call, res) => {
+				const no = complaints(call.json, make, { reasoning });
+				if (no.length) {
+					const { status, body } = refusal(no, make);
+					sayJson(res, body, status);
+				} else {
+					sayOk(call, res);
+				}
+			},
+			{ MODEL_MAP: `*=${model}` },
+			async (proxy, up) => {
+				for (const { name, body } of bodies) {
+					up.calls.length = 0;
+					const r = await post(proxy.url, body, { path: '/v1/messages?beta=true' });
+					assert.equal(r.status, 200, `${name}: ${r.text.slice(0, 300)}`);
+					assert.equal(up.chats().length, 1, `${name}: ${proxy.log().slice(-600)}`);
+				}
+			},
+		));
 
 // Prefix caches: the same question gives the same bytes, and a history that
 // grows changes nothing before its old end.
