@@ -710,6 +710,82 @@ add(
 	},
 );
 
+// Fields of messages that came from elsewhere in the session.
+const signed = (k) => 'tp1.' + Buffer.from(JSON.stringify({ k })).toString('base64url');
+const thought = (k) => [
+	{ role: 'user', content: 'begin' },
+	{
+		role: 'assistant',
+		content: [
+			{ type: 'thinking', thinking: 'hm', signature: signed(k) },
+			{ type: 'text', text: 'so' },
+		],
+	},
+	{ role: 'user', content: 'go on' },
+];
+for (const [make, field, say] of [
+	[
+		'groq',
+		'reasoning_content',
+		error(
+			"'messages.2' : for 'role:assistant' the following must be satisfied[('messages.2' : property 'reasoning_content' is unsupported)]",
+		),
+	],
+	[
+		'groq',
+		'reasoning',
+		error(
+			"'messages.2' : for 'role:assistant' the following must be satisfied[('messages.2' : property 'reasoning' is unsupported)]",
+			{ param: 'messages.2.reasoning' },
+		),
+	],
+	[
+		'mistral',
+		'reasoning_content',
+		[
+			422,
+			{
+				detail: [
+					{
+						type: 'extra_forbidden',
+						loc: ['body', 'messages', 2, 'assistant', 'reasoning_content'],
+						msg: 'Extra inputs are not permitted',
+						input: 'hm',
+					},
+				],
+			},
+		],
+	],
+	[
+		'cerebras',
+		'reasoning_content',
+		[
+			400,
+			{
+				message: "body.messages.2.assistant.reasoning_content: property 'body.messages.2.assistant.reasoning_content' is unsupported",
+				type: 'invalid_request_error',
+				param: 'validation_error',
+				code: 'wrong_api_format',
+			},
+		],
+	],
+	[
+		'deepseek r1',
+		'reasoning_content',
+		error('The reasoning_content is an intermediate result for display purposes only and will not be included in the context for inference. Please remove the reasoning_content from your message to reduce network traffic.'),
+	],
+])
+	add(
+		`${field} in a message, ${make}`,
+		(b) => (b.messages.some((m) => field in m) ? say : null),
+		(first, second) => {
+			const copy = structuredClone(first);
+			for (const m of copy.messages) delete m[field];
+			assert.deepEqual(second, copy);
+		},
+		{ messages: thought(field) },
+	);
+
 // Errors inside of a 200 teach as well.
 add(
 	'temperature, sglang inside of a stream',

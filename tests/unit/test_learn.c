@@ -474,6 +474,14 @@ a_key_that_is_refused_is_left_out(void **state)
 		    "'messages',1,'assistant','reasoning_content'],'msg':"
 		    "'Extra inputs are not permitted'}]}",
 		    "drop *.reasoning_content" },
+		{ 400,
+		    "{'messages':[{'role':'assistant','content':'b',"
+		    "'reasoning_content':'c'}]}",
+		    "{'error':{'message':'The reasoning_content is an "
+		    "intermediate result for display purposes only. Please "
+		    "remove the reasoning_content from your message to reduce "
+		    "network traffic.'}}",
+		    "drop *.reasoning_content" },
 		/* nothing of it was sent, or it is the request itself */
 		{ 400, "{" MESSAGES "}",
 		    "{'error':{'message':'Unrecognized request argument "

@@ -287,7 +287,8 @@ learn_inside(struct refusal *r)
 		"reasoning_details", "reasoning", "extra_content" };
 	static const char *const refused[] = { "not permitted", "not support",
 		"unsupported", "unknown", "unrecognized", "unexpected",
-		"not allowed", "additional properties", "extra", NULL };
+		"not allowed", "additional properties", "extra",
+		"please remove", NULL };
 	char inside[40] = "*.";
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
