@@ -408,6 +408,16 @@ calibrate(struct attempts *a)
 		    usage->prompt_tokens);
 }
 
+/* A ping has begun the answer: the lesson is for the next request. */
+static void
+learn_for_later(struct attempts *a)
+{
+	struct fault told = a->fault;
+
+	learn(a);
+	a->fault = told;
+}
+
 void
 attempts_run(struct attempts *a)
 {
@@ -416,9 +426,12 @@ attempts_run(struct attempts *a)
 	a->delivered_ms = a->began_ms;
 	for (;;) {
 		try_once(a);
-		if (a->client_gone || a->fault.kind == FAULT_NONE ||
-		    a->delivered)
+		if (a->client_gone || a->fault.kind == FAULT_NONE)
 			break;
+		if (a->delivered) {
+			learn_for_later(a);
+			break;
+		}
 		if (learn(a))
 			continue;
 		if (retries >= (unsigned)a->settings->max_retries ||

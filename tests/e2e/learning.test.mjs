@@ -14,6 +14,7 @@ import { readStream, textOf } from './lib/anthropic.mjs';
 import { assertError, assertMessage, message, post } from './lib/http.mjs';
 import { hosted } from './lib/hosted.mjs';
 import { startProxy } from './lib/proxy.mjs';
+import { sleep } from './lib/time.mjs';
 import { sayJson, sayOk, startEvents, startUpstream } from './lib/upstream.mjs';
 
 /* ---- the words of five makes ---- */
@@ -1011,6 +1012,41 @@ for (const [base, model, extra, refused, judge, mended] of [
 				assert.ok(user === undefined || refused === 'safety_identifier');
 			},
 		));
+
+test('a refusal behind a ping cannot be mended any more, but teaches', async () => {
+	const slow = await startProxy(upstream.url, { PING_INTERVAL: '0.1' });
+	try {
+		upstream.script(async (call, res) => {
+			if (!('temperature' in call.json)) return sayOk(call, res);
+			await sleep(1500);
+			return sayJson(res, words.openai('temperature')[1], 400);
+		});
+		const body = message({ model: 'slow', stream: true, temperature: 1 });
+		const first = readStream(await post(slow.url, body));
+		assert.equal(first.error?.type, 'invalid_request_error');
+		assert.equal(upstream.chats().length, 1);
+		assert.equal(textOf(readStream(await post(slow.url, body))), 'ok');
+		assert.equal(upstream.chats().length, 2);
+	} finally {
+		await slow.stop();
+	}
+});
+
+test('many requests that learn the same at once say so once', async () => {
+	upstream.script((call, res) =>
+		'temperature' in call.json
+			? sayJson(res, words.openai('temperature')[1], 400)
+			: sayOk(call, res),
+	);
+	const answers = await Promise.all(
+		Array.from({ length: 20 }, () =>
+			post(proxy.url, message({ model: 'crowd', temperature: 1 })),
+		),
+	);
+	for (const r of answers) assertMessage(r);
+	assert.ok(upstream.chats().length <= 40);
+	assert.equal(lines('crowd').length, 1);
+});
 
 test('what cannot be mended is told after one request, or once more if mending did not help', async () => {
 	upstream.script((call, res) =>
