@@ -30,6 +30,7 @@ const hosts = {
 	openai: await startHosted('http://api.openai.com/v1', upstream),
 	plain: await startProxy(upstream.url),
 	reject: await startProxy(upstream.url, { SERVER_TOOLS: 'reject' }),
+	'by setting': await startProxy(upstream.url, { WEB_SEARCH: 'openrouter' }),
 };
 
 after(async () => {
@@ -124,7 +125,7 @@ function judge(m, text = TEXT) {
 	assert.equal(m.usage.server_tool_use.web_search_requests, 1);
 }
 
-for (const host of ['openrouter', 'openai']) {
+for (const host of ['openrouter', 'openai', 'by setting']) {
 	for (const [place, say] of Object.entries(places))
 		test(`${host}: citations ${place} become a search, its results and citations`, async () => {
 			upstream.script((call, res) => {
@@ -282,6 +283,41 @@ test('the search in a history is text for the model', async () => {
 	for (const t of ['web_search', 'capital of', 'https://b.example/', TEXT])
 		assert.ok(told.content.includes(t), `${t} in ${told.content}`);
 	assert.ok(history(m.content).length === 3);
+});
+
+test('a search that is refused after all is refused to the client, from then on', async () => {
+	const own = await startProxy(upstream.url, { WEB_SEARCH: 'openai' });
+	try {
+		upstream.script((call, res) =>
+			call.json.web_search_options
+				? sayJson(
+						res,
+						{
+							error: {
+								message: 'Unrecognized request argument supplied: web_search_options',
+								type: 'invalid_request_error',
+							},
+						},
+						400,
+					)
+				: sayOk(call, res),
+		);
+		for (let i = 0; i < 2; i++)
+			assertError(
+				await post(own.url, ask()),
+				400,
+				'invalid_request_error',
+				/`web_search` is not available/,
+			);
+		assert.equal(upstream.chats().length, 1);
+		const m = assertMessage(await post(own.url, ask({ tools: [SEARCH, OWN] })));
+		assert.deepEqual(
+			m.content.map((b) => b.type),
+			['text'],
+		);
+	} finally {
+		await own.stop();
+	}
 });
 
 /* ---- upstreams without a search ---- */

@@ -49,8 +49,7 @@ roll_profile(struct profile *p, uint64_t dice)
 #undef X
 	p->is_gemini = dice & 1;
 	p->is_kimi = dice & 2;
-	p->web_search = dice & 4;
-	p->web_search_plugin = dice & 8;
+	p->web_search = (int)(dice >> 2 & 3);
 	p->prompt_cache_key = dice & 16;
 	p->fast_tier = dice & 32;
 	p->max_effort = dice & 64 ? "high" : NULL;

@@ -162,7 +162,7 @@ hosts_are_known_by_name(void **state)
 	assert_int_equal(p.reasoning_request, REASONING_OPENROUTER);
 	assert_int_equal(p.reasoning_history, HISTORY_DETAILS);
 	assert_int_equal(p.cache_hints, HINTS_OPENROUTER);
-	assert_true(p.web_search && p.web_search_plugin);
+	assert_int_equal(p.web_search, SEARCH_OPENROUTER);
 	assert_false(p.is_gemini);
 	p = resolved("openrouter.ai", "mistralai/devstral");
 	assert_int_equal(p.tool_id_mode, TOOL_ID_PASS);

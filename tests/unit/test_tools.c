@@ -224,7 +224,7 @@ some_upstreams_search_by_themselves(void **state)
 	"{'type':'web_search_20250305','name':'web_search','user_location':{"  \
 	"'type':'approximate','city':'Graz'}}"
 	(void)state;
-	p.web_search = true;
+	p.web_search = SEARCH_OPENAI;
 	send_with(&s, WITH(PLACED), &p);
 	assert_holds(&s, "'web_search_options':{'user_location':{'type':"
 			 "'approximate','approximate':{'city':'Graz'}}}");
@@ -237,7 +237,7 @@ some_upstreams_search_by_themselves(void **state)
 	    &p);
 	assert_refused(&s, "cannot filter");
 	sent_clear(&s);
-	p.web_search_plugin = true;
+	p.web_search = SEARCH_OPENROUTER;
 	send_with(&s,
 	    CHOICE("{'type':'web_search_20250305','name':'web_search',"
 		   "'max_uses':8,'allowed_domains':['x.org']}," TOOL("a"),

@@ -33,7 +33,7 @@ static const struct rule {
 	/* Models that do not reason refuse the effort; the others refuse
 	 * sampling and know only some of the words. */
 	{ OPENAI_HOSTS, "*-search-preview*|*-search-api*", {
-		.sampling = SAMPLING_DROP, .web_search = true,
+		.sampling = SAMPLING_DROP, .web_search = SEARCH_OPENAI,
 		.reasoning_request = REASONING_NONE,
 		.tools_need_effort_none = EFFORT_NONE_FALSE } },
 	{ OPENAI_HOSTS, "gpt-3*|gpt-4*|chatgpt-*|gpt-5*-chat*|gpt-6*-chat*", {
@@ -68,7 +68,7 @@ static const struct rule {
 		.tools_need_effort_none = EFFORT_NONE_FALSE,
 		.tool_id_mode = TOOL_ID_PASS, .top_k = TOP_K_PASS,
 		.service_tier = TIER_DROP,
-		.web_search = true, .web_search_plugin = true } },
+		.web_search = SEARCH_OPENROUTER } },
 	{ "ai-gateway.vercel.sh", NULL, {
 		.reasoning_request = REASONING_OPENROUTER,
 		.tools_need_effort_none = EFFORT_NONE_FALSE,
@@ -188,7 +188,8 @@ static const struct rule {
 		.sampling = SAMPLING_PASS, .top_k = TOP_K_DROP,
 		.tool_id_mode = TOOL_ID_PASS, .tool_schema = SCHEMA_PASS,
 		.image_url = IMAGE_URL_PASS, .include_usage = USAGE_TRUE,
-		.cache_hints = HINTS_NONE, .tool_choice = CHOICE_FORM_OPENAI,
+		.cache_hints = HINTS_NONE, .web_search = SEARCH_NONE,
+		.tool_choice = CHOICE_FORM_OPENAI,
 		.parallel_tool_calls = PARALLEL_SEND, .user_field = USER_USER,
 		.service_tier = TIER_SEND,
 		.response_format = FORMAT_JSON_SCHEMA } },
@@ -249,8 +250,6 @@ fill(struct profile *p, const struct profile *says)
 #undef X
 	p->is_gemini |= says->is_gemini;
 	p->is_kimi |= says->is_kimi;
-	p->web_search |= says->web_search;
-	p->web_search_plugin |= says->web_search_plugin;
 	p->prompt_cache_key |= says->prompt_cache_key;
 	p->fast_tier |= says->fast_tier;
 	if (p->max_effort == NULL)

@@ -43,6 +43,7 @@
 	X(PREFILL, prefill, "pass|vllm|prefix|reject")                         \
 	X(CACHE_HINTS, cache_hints, "auto|none|openai|openrouter")             \
 	X(SERVER_TOOLS, server_tools, "drop|reject")                           \
+	X(WEB_SEARCH, web_search, "auto|none|openrouter|openai")               \
 	X(TOOL_CHOICE, tool_choice, "auto|openai|any|auto_only")               \
 	X(PARALLEL_TOOL_CALLS, parallel_tool_calls, "auto|send|drop")          \
 	X(USER_FIELD, user_field, "auto|user|safety_identifier|none")          \
@@ -87,6 +88,7 @@ enum { USAGE_AUTO, USAGE_TRUE, USAGE_FALSE };
 enum { PREFILL_PASS, PREFILL_VLLM, PREFILL_PREFIX, PREFILL_REJECT };
 enum { HINTS_AUTO, HINTS_NONE, HINTS_OPENAI, HINTS_OPENROUTER };
 enum { SERVER_TOOLS_DROP, SERVER_TOOLS_REJECT };
+enum { SEARCH_AUTO, SEARCH_NONE, SEARCH_OPENROUTER, SEARCH_OPENAI };
 enum {
 	CHOICE_FORM_AUTO,
 	CHOICE_FORM_OPENAI,
@@ -102,12 +104,10 @@ struct profile {
 #define X(NAME, member, words) int member;
 	DIALECT_KNOBS(X)
 #undef X
-	int tool_name_max; /* bytes of a function name; default 64 */
-	bool is_gemini;	   /* thought signatures on tool calls */
-	bool is_kimi;	   /* ids such as functions.NAME:N are meaningful */
-	bool web_search;   /* has a search of its own: see dialect.c */
-	bool web_search_plugin; /* … as OpenRouter's plugin */
-	bool prompt_cache_key;	/* takes prompt_cache_key */
+	int tool_name_max;     /* bytes of a function name; default 64 */
+	bool is_gemini;	       /* thought signatures on tool calls */
+	bool is_kimi;	       /* ids such as functions.NAME:N are meaningful */
+	bool prompt_cache_key; /* takes prompt_cache_key */
 	bool no_stream_options_without_stream;
 	const char *max_effort; /* the strongest word it takes; NULL: all */
 	const char *off_effort; /* the word that comes nearest to no thinking;

@@ -52,6 +52,9 @@ apply_drop(const char *key, struct profile *p)
 		p->top_k = TOP_K_DROP;
 	else if (strcmp(key, "stop") == 0)
 		p->stop_mode = STOP_LOCAL;
+	else if (strcmp(key, "web_search_options") == 0 ||
+		 strcmp(key, "plugins") == 0)
+		p->web_search = SEARCH_NONE;
 	else if (strcmp(key, "*.cache_control") == 0 ||
 		 strcmp(key, "*.prompt_cache_breakpoint") == 0)
 		p->cache_hints = HINTS_NONE;
@@ -148,10 +151,19 @@ learn_apply(const struct lesson *lesson, struct profile *p)
 	}
 }
 
+/* Keys with which the client was promised something of the answer: without
+ * them it is decided anew who keeps the promise. */
+static bool
+promises_more(const char *key)
+{
+	return strcmp(key, "stop") == 0 || strcmp(key, "plugins") == 0 ||
+	       strcmp(key, "web_search_options") == 0;
+}
+
 bool
 learn_mend(const struct lesson *lesson, cJSON *body)
 {
-	bool had_stop;
+	bool had_more;
 
 	switch (lesson->kind) {
 	case LESSON_USE_MAX_COMPLETION_TOKENS:
@@ -170,11 +182,10 @@ learn_mend(const struct lesson *lesson, cJSON *body)
 		mend_effort(body, lesson->name);
 		return true;
 	case LESSON_DROP:
-		/* Who looks for the sequences now is decided anew. */
-		had_stop = strcmp(lesson->name, "stop") == 0 &&
-			   json_get(body, "stop") != NULL;
+		had_more = promises_more(lesson->name) &&
+			   json_get(body, lesson->name) != NULL;
 		mend_drop(body, lesson->name);
-		return !had_stop;
+		return !had_more;
 	case LESSON_DROP_STRICT:
 		mend_strict(body, lesson->name);
 		return true;

@@ -286,7 +286,7 @@ add_search(const struct conversion *c, cJSON *body, struct fault *why)
 
 	if (tool == NULL || c->req->choice == CHOICE_NONE)
 		return 0;
-	if (c->profile->web_search_plugin) {
+	if (c->profile->web_search == SEARCH_OPENROUTER) {
 		done = json_add(body, "plugins", search_plugin(c));
 	} else {
 		if (cJSON_GetArraySize(json_get(tool, "allowed_domains")) > 0 ||

@@ -185,7 +185,7 @@ read_server_tool(struct tool_reading *r, const cJSON *json, const char *type)
 		/* We cannot search for tools, but we can offer them all. */
 		r->set->has_tool_search = true;
 	} else if (strncmp(type, "web_search", 10) == 0 &&
-		   r->profile->web_search) {
+		   r->profile->web_search > SEARCH_NONE) {
 		r->set->web_search = json;
 		r->set->search_chosen |= chosen;
 		return;
