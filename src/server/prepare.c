@@ -16,6 +16,7 @@
 #include "server/server.h"
 #include "server/settings.h"
 #include "translate/dialect/learn.h"
+#include "translate/dialect/mend.h"
 #include "translate/models.h"
 #include "translate/tokens.h"
 #include "translate/window.h"
@@ -71,6 +72,7 @@ weigh(struct attempts *a)
 		log_say(LOG_INFO, "max_tokens lowered: %lld + %lld > %lld",
 		    (long long)tokens, (long long)a->request->max_tokens,
 		    (long long)limit);
+	mend_budget(a->translation.body);
 	return 0;
 }
 

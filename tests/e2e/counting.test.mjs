@@ -327,6 +327,28 @@ test('a max_tokens that does not fit beside the prompt is lowered, never raised'
 		assert.ok(upstream.last().json.max_tokens < 4000);
 	}));
 
+test('thinking is left room for an answer where max_tokens was lowered', () =>
+	hosted(
+		'http://openrouter.ai/api/v1',
+		honest,
+		{ CONTEXT_WINDOW: '*=8000' },
+		async (proxy, upstream) => {
+			assertMessage(
+				await post(
+					proxy.url,
+					message({
+						max_tokens: 32000,
+						thinking: { type: 'enabled', budget_tokens: 31999 },
+						messages: sized(1000),
+					}),
+				),
+			);
+			const { max_tokens: all, reasoning } = upstream.last().json;
+			assert.ok(all < 8000 && reasoning.max_tokens < all, `${all}`);
+			assert.ok(reasoning.max_tokens >= 1024);
+		},
+	));
+
 for (const [what, entry] of [
 	['vLLM', { max_model_len: 1000 }],
 	['OpenRouter', { context_length: 1000, top_provider: { max_completion_tokens: 10 } }],

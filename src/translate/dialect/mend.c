@@ -13,6 +13,7 @@
 #include "wire/buf.h"
 
 #define SCHEMA_MAX (16 * 1024 * 1024)
+#define BUDGET_MIN 1024 /* models take no less for their thinking */
 
 /* -- reading -------------------------------------------------------------- */
 
@@ -238,6 +239,49 @@ mend_max_tokens(cJSON *body, int64_t limit)
 		if (body_int(json_get(body, keys[i]), &value) == 0 &&
 		    value > limit)
 			replace(body, keys[i], json_raw(digits, (size_t)len));
+	mend_budget(body);
+}
+
+/* No answer is left where thinking may take all of it: four fifths do. */
+static int64_t
+budget_within(const cJSON *budget, int64_t limit)
+{
+	int64_t value;
+
+	if (body_int(budget, &value) == -1 || value < limit)
+		return -1;
+	return limit * 4 / 5;
+}
+
+static void
+replace_int(cJSON *object, const char *key, int64_t value)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRId64, value);
+
+	replace(object, key, json_raw(digits, (size_t)len));
+}
+
+void
+mend_budget(cJSON *body)
+{
+	cJSON *reasoning = cJSON_GetObjectItemCaseSensitive(body, "reasoning");
+	int64_t limit, budget;
+
+	if (body_int(json_get(body, "max_tokens"), &limit) == -1 &&
+	    body_int(json_get(body, "max_completion_tokens"), &limit) == -1)
+		return;
+	budget = budget_within(json_get(body, "thinking_token_budget"), limit);
+	if (budget >= 0)
+		replace_int(body, "thinking_token_budget", budget);
+	budget = budget_within(json_get(reasoning, "max_tokens"), limit);
+	if (budget >= BUDGET_MIN) {
+		replace_int(reasoning, "max_tokens", budget);
+	} else if (budget >= 0) {
+		cJSON_DeleteItemFromObjectCaseSensitive(
+		    reasoning, "max_tokens");
+		replace(reasoning, "effort", cJSON_CreateString("low"));
+	}
 }
 
 bool

@@ -32,6 +32,8 @@ void mend_keyword(cJSON *body, const char *keyword);
 void mend_strict(cJSON *body, const char *where);
 void mend_rename(cJSON *body, const char *from, const char *to);
 void mend_max_tokens(cJSON *body, int64_t limit);
+/* A number of tokens for thinking that leaves none for the answer. */
+void mend_budget(cJSON *body);
 void mend_effort(cJSON *body, const char *words);
 void mend_effort_none(cJSON *body);
 
