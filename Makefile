@@ -45,7 +45,7 @@ DIALECT = dialect knobs learn lesson mend params schemacut
 # What only Linux has stands in one file each; PORTABLE=1, and every other
 # system, takes its fallback.
 WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
-SERVER = admit asking attempts bind cancel catalog deadline exchange headers \
+SERVER = admit asking attempts bind cancel catalog deadline exchange fetch headers \
 	lessons listener log memory pool prepare ratelimit relay request_log routes \
 	scales secret server settings statefile stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)

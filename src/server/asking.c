@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "server/cancel.h"
+#include "server/fetch.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/upstream.h"
@@ -72,36 +73,11 @@ recall(struct asking *a)
 	return way;
 }
 
-struct question {
-	struct buf answer;
-	int status;
-};
-
-static int
-on_head(void *cookie, const struct upstream_head *head)
-{
-	struct question *q = cookie;
-
-	q->status = head->status;
-	return head->status == 200 ? 0 : -1;
-}
-
-static int
-on_body(void *cookie, const char *bytes, size_t len)
-{
-	struct question *q = cookie;
-
-	buf_add(&q->answer, bytes, len);
-	return q->answer.failed ? -1 : 0;
-}
-
 static int64_t
 ask(enum counting_way way, struct server *server, const struct settings *s,
     const cJSON *chat, const char *client_key, struct cancel *cancel)
 {
-	struct question q = { .status = 0 };
-	struct upstream_result result;
-	struct buf url, body;
+	struct buf url, body, answer;
 	int64_t count = -1;
 	struct upstream_call call = {
 		.settings = s,
@@ -109,13 +85,9 @@ ask(enum counting_way way, struct server *server, const struct settings *s,
 		.client_key = client_key,
 		.cancel = cancel,
 		.total_timeout_ms = ASK_TIMEOUT_MS,
-		.max_reply_bytes = MAX_ANSWER_BYTES,
-		.on_head = on_head,
-		.on_body = on_body,
-		.cookie = &q,
 	};
 
-	buf_init(&q.answer, MAX_ANSWER_BYTES);
+	buf_init(&answer, MAX_ANSWER_BYTES);
 	buf_init(&url, 8192);
 	buf_init(&body, SIZE_MAX / 2);
 	if (counting_url(way, s->upstream.base, s->upstream.query, &url) == 0 &&
@@ -123,14 +95,13 @@ ask(enum counting_way way, struct server *server, const struct settings *s,
 		call.url = url.data;
 		call.body = body.data;
 		call.body_len = body.len;
-		upstream_perform(server->upstream, &call, &result);
-		if (result.end == UPSTREAM_COMPLETE && q.status == 200)
-			count = counting_read(
-			    way, buf_str(&q.answer), q.answer.len);
+		if (fetch_whole(server->upstream, &call, &answer) == 200)
+			count =
+			    counting_read(way, buf_str(&answer), answer.len);
 	}
 	buf_clear(&body);
 	buf_clear(&url);
-	buf_clear(&q.answer);
+	buf_clear(&answer);
 	return count;
 }
 

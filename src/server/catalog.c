@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "server/cancel.h"
+#include "server/fetch.h"
 #include "server/log.h"
 #include "server/pool.h"
 #include "server/server.h"
@@ -84,39 +85,20 @@ struct errand {
 	struct settings *settings;
 	char *client_key;
 	struct buf body;
-	int status;
 };
 
-static int
-on_head(void *cookie, const struct upstream_head *head)
-{
-	struct errand *e = cookie;
-
-	e->status = head->status;
-	return head->status == 200 ? 0 : -1;
-}
-
-static int
-on_body(void *cookie, const char *bytes, size_t len)
-{
-	struct errand *e = cookie;
-
-	buf_add(&e->body, bytes, len);
-	return e->body.failed ? -1 : 0;
-}
-
 static void
-keep(struct errand *e)
+keep(struct errand *e, int status)
 {
 	struct catalog *c = e->server->catalog;
 	struct fault why = { 0 };
-	struct model_list list;
+	struct model_list list = { 0 };
 
-	if (e->status != 200 || e->body.failed ||
-	    model_list_parse(buf_str(&e->body), e->body.len, &list, &why) ==
-		-1) {
-		log_say(LOG_DEBUG, "no list of models: status %d %s", e->status,
+	if (status != 200 || model_list_parse(buf_str(&e->body), e->body.len,
+				 &list, &why) == -1) {
+		log_say(LOG_DEBUG, "no list of models: status %d %s", status,
 		    why.message);
+		model_list_clear(&list);
 		return;
 	}
 	pthread_mutex_lock(&c->lock);
@@ -139,7 +121,6 @@ fetch(void *cookie)
 {
 	struct errand *e = cookie;
 	struct catalog *c = e->server->catalog;
-	struct upstream_result result;
 	char url[4096];
 	struct upstream_call call = {
 		.settings = e->settings,
@@ -148,19 +129,12 @@ fetch(void *cookie)
 		.client_key = e->client_key,
 		.cancel = &c->cancel,
 		.total_timeout_ms = FETCH_TIMEOUT_MS,
-		.max_reply_bytes = MAX_LIST_BYTES,
-		.on_head = on_head,
-		.on_body = on_body,
-		.cookie = e,
 	};
 	int n = snprintf(url, sizeof(url), "%s/models%s",
 	    e->settings->upstream.base, e->settings->upstream.query);
 
-	if (n > 0 && (size_t)n < sizeof(url)) {
-		upstream_perform(e->server->upstream, &call, &result);
-		if (result.end == UPSTREAM_COMPLETE)
-			keep(e);
-	}
+	if (n > 0 && (size_t)n < sizeof(url))
+		keep(e, fetch_whole(e->server->upstream, &call, &e->body));
 	pthread_mutex_lock(&c->lock);
 	c->asking = false;
 	pthread_mutex_unlock(&c->lock);
