@@ -37,22 +37,26 @@ tell(const struct json_scan *scan, enum sender sender, struct fault *why)
 	    whose, scan->error, scan->error_at);
 }
 
-/*
- * A copy of the same length, for cJSON only, with U+FFFD for what it would
- * cut or refuse, and 0 for numbers that overflow its buffer.
- */
-static char *
-harmless_copy(const struct json_scan *scan, const char *text, size_t len)
+static bool
+is_number(char first)
 {
-	char *copy = malloc(len + 1);
-	unsigned char *p, *end;
+	return first == '-' || (first >= '0' && first <= '9');
+}
+
+/* Whether cJSON is to read a value that stands for it instead. */
+static bool
+has_stand_in(char first, size_t len)
+{
+	return (first == '"' && len >= JSON_LONG_STRING) ||
+	       (len >= JSON_LONG_NUMBER && is_number(first));
+}
+
+/* U+FFFD for what cJSON would cut or refuse. */
+static void
+make_harmless(unsigned char *p, const unsigned char *end)
+{
 	bool pair;
 
-	if (copy == NULL)
-		return NULL;
-	memcpy(copy, text, len);
-	p = (unsigned char *)copy;
-	end = p + len;
 	while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
 		pair = false;
 		if (p[1] == 'u' && (json_hex4(p + 2) == 0 ||
@@ -60,25 +64,65 @@ harmless_copy(const struct json_scan *scan, const char *text, size_t len)
 			memcpy(p, "\\ufffd", 6);
 		p += pair ? 12 : 2;
 	}
-	if ((scan->found & JSON_FOUND_LONG_NUMBER) == 0)
-		return copy;
-	for (size_t i = 0; i < scan->n_places; i++) {
-		const struct json_place *at = &scan->places[i];
-
-		if (at->len < JSON_LONG_NUMBER ||
-		    strchr("{[\"", text[at->offset]) != NULL)
-			continue;
-		memset(copy + at->offset, ' ', at->len);
-		copy[at->offset] = '0';
-	}
-	return copy;
 }
 
-/* Writes the places into the items; both are in the same order. */
-static void
-attach_places(cJSON *root, const struct json_scan *scan)
+/*
+ * The text for cJSON: long strings are empty in it, since cJSON goes through
+ * them three times, byte by byte, and numbers that overflow its buffer are 0.
+ */
+static char *
+make_skeleton(const struct json_doc *doc, const struct json_scan *scan,
+    size_t *skeleton_len)
 {
-	cJSON *parents[JSON_DEPTH_CEILING], *item = root;
+	const char *from = doc->text, *at;
+	char *skeleton, *to;
+	size_t saved = 0;
+
+	for (size_t i = 0; i < scan->n_places; i++)
+		if (has_stand_in(
+			doc->text[scan->places[i].offset], scan->places[i].len))
+			saved += scan->places[i].len - 2;
+	if ((skeleton = to = malloc(doc->len - saved + 1)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < scan->n_places; i++) {
+		at = doc->text + scan->places[i].offset;
+		if (!has_stand_in(*at, scan->places[i].len))
+			continue;
+		memcpy(to, from, (size_t)(at - from));
+		to += at - from;
+		memcpy(to, *at == '"' ? "\"\"" : "0 ", 2);
+		to += 2;
+		from = at + scan->places[i].len;
+	}
+	at = doc->text + doc->len;
+	memcpy(to, from, (size_t)(at - from));
+	to += at - from;
+	*skeleton_len = (size_t)(to - skeleton);
+	if ((scan->found & (JSON_FOUND_NUL | JSON_FOUND_LONE)) != 0)
+		make_harmless((unsigned char *)skeleton, (unsigned char *)to);
+	return skeleton;
+}
+
+/* Gives a string that was empty in the skeleton its text. */
+static bool
+fill_string(cJSON *item, const char *text, size_t len)
+{
+	char *decoded = cJSON_malloc(len + 1);
+
+	if (decoded == NULL)
+		return false;
+	json_decode(decoded, (const unsigned char *)text, len);
+	cJSON_free(item->valuestring);
+	item->valuestring = decoded;
+	return true;
+}
+
+/* Writes the places into the items; both are in the same order.  False when
+ * out of memory. */
+static bool
+attach_places(const struct json_doc *doc, const struct json_scan *scan)
+{
+	cJSON *parents[JSON_DEPTH_CEILING], *item = doc->root;
 	const struct json_place *place = scan->places;
 	size_t depth = 0;
 
@@ -87,6 +131,10 @@ attach_places(cJSON *root, const struct json_scan *scan)
 		item->valueint = (int)place->len;
 		if (place->key_has_nul)
 			item->type |= KEY_HAS_NUL;
+		if (place->len >= JSON_LONG_STRING && cJSON_IsString(item) &&
+		    !fill_string(
+			item, doc->text + place->offset + 1, place->len - 2))
+			return false;
 		place++;
 		if (item->child != NULL) {
 			parents[depth++] = item;
@@ -97,28 +145,33 @@ attach_places(cJSON *root, const struct json_scan *scan)
 			item = parents[--depth];
 		item = item->next;
 	}
+	return true;
 }
 
 /* Builds the tree of a text that has been scanned. */
 static int
 build(struct json_doc *doc, const struct json_scan *scan, struct fault *why)
 {
-	const unsigned harm =
-	    JSON_FOUND_NUL | JSON_FOUND_LONE | JSON_FOUND_LONG_NUMBER;
+	const unsigned harm = JSON_FOUND_NUL | JSON_FOUND_LONE |
+			      JSON_FOUND_LONG_NUMBER | JSON_FOUND_LONG_STRING;
+	size_t len = doc->len;
 	const char *end;
-	char *copy = NULL;
+	char *skeleton = NULL;
 
 	if ((scan->found & harm) != 0 &&
-	    (copy = harmless_copy(scan, doc->text, doc->len)) == NULL)
+	    (skeleton = make_skeleton(doc, scan, &len)) == NULL)
 		return fault_no_memory(why);
 	doc->root = cJSON_ParseWithLengthOpts(
-	    copy != NULL ? copy : doc->text, doc->len, &end, 0);
-	free(copy);
+	    skeleton != NULL ? skeleton : doc->text, len, &end, 0);
+	free(skeleton);
 	if (doc->root == NULL)
 		return fault_no_memory(why);
-	attach_places(doc->root, scan);
 	doc->has_nul_key = (scan->found & JSON_FOUND_NUL_KEY) != 0;
-	return 0;
+	if (attach_places(doc, scan))
+		return 0;
+	cJSON_Delete(doc->root);
+	doc->root = NULL;
+	return fault_no_memory(why);
 }
 
 int

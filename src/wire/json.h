@@ -4,8 +4,9 @@
 
 /*
  * JSON without loss.  cJSON reads the text into a tree; a strict scan before
- * it finds what cJSON would harm (numbers, NULs, lone surrogates), and every
- * item of the tree knows where in the text it stands.  So a value that only
+ * it finds what cJSON would harm (numbers, NULs, lone surrogates) or be slow
+ * with (long strings: they are decoded here), and every item of the tree knows
+ * where in the text it stands.  So a value that only
  * passes through travels as a slice of the original text, and the tree is
  * for looking things up.
  *

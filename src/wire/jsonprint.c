@@ -15,6 +15,9 @@
 #include "wire/jsonscan.h"
 #include "wire/utf8.h"
 
+/* What a loop over bytes looks at in one go; compilers make vectors of it. */
+#define SURROGATE_STEP 32
+
 /* An empty slice may have no text at all, to which nothing may be added. */
 static const unsigned char *
 first_byte(const char *text)
@@ -74,6 +77,26 @@ json_put_string(struct buf *out, const char *text)
 	buf_add_char(out, '"');
 }
 
+/* Whether a lone surrogate may be ahead: rules it out for most texts, many
+ * bytes at a time. */
+static bool
+has_surrogate(const unsigned char *p, const unsigned char *end)
+{
+	unsigned char found = 0;
+
+	for (; end - p >= SURROGATE_STEP + 2; p += SURROGATE_STEP) {
+		for (size_t i = 0; i < SURROGATE_STEP; i++)
+			found |= (p[i] == '\\') & (p[i + 1] == 'u') &
+				 ((p[i + 2] | 0x20) == 'd');
+		if (found)
+			return true;
+	}
+	p = p < end ? memchr(p, '\\', (size_t)(end - p)) : NULL;
+	for (; p != NULL && end - p >= 3; p++)
+		found |= p[0] == '\\' && p[1] == 'u' && (p[2] | 0x20) == 'd';
+	return found;
+}
+
 void
 json_put_body(struct buf *out, struct json_slice body)
 {
@@ -81,6 +104,10 @@ json_put_body(struct buf *out, struct json_slice body)
 	const unsigned char *end = p + body.len;
 	bool pair;
 
+	if (!has_surrogate(p, end)) {
+		buf_add(out, p, body.len);
+		return;
+	}
 	while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
 		if (json_lone_surrogate(p, end, &pair) != 0) {
 			buf_add(out, whole, (size_t)(p - whole));
@@ -94,32 +121,77 @@ json_put_body(struct buf *out, struct json_slice body)
 	buf_add(out, whole, (size_t)(end - whole));
 }
 
-/* Decodes the escape at `p`; returns how many bytes it took. */
+/* Decodes the escape at `p` into `text`; returns how many bytes it took. */
 static size_t
-put_escaped(struct buf *out, const unsigned char *p, const unsigned char *end)
+decode_escape(
+    const unsigned char *p, const unsigned char *end, char text[4], size_t *len)
 {
-	static const char from[] = "\"\\/ntrbf", to[] = "\"\\/\n\t\r\b\f";
-	const char *found;
 	unsigned code;
-	char text[4];
 	bool pair;
 
-	if (end - p < 2)
-		return 1;
-	if ((found = memchr(from, p[1], sizeof(from) - 1)) != NULL) {
-		buf_add_char(out, to[found - from]);
+	if (end - p >= 2 && (text[0] = json_escapes[p[1]]) != '\0') {
+		*len = 1;
 		return 2;
 	}
-	if (p[1] != 'u' || end - p < 6 || json_hex4(p + 2) == -1)
-		return 2;
+	*len = 0;
+	if (end - p < 6 || p[1] != 'u' || json_hex4(p + 2) == -1)
+		return end - p < 2 ? 1 : 2;
 	code = (unsigned)json_hex4(p + 2);
 	if (json_lone_surrogate(p, end, &pair) != 0)
 		code = 0xFFFD;
 	else if (pair)
 		code = 0x10000 + ((code - 0xD800) << 10) +
 		       ((unsigned)json_hex4(p + 8) - 0xDC00);
-	buf_add(out, text, utf8_encode(code, text));
+	*len = utf8_encode(code, text);
 	return pair ? 12 : 6;
+}
+
+/* Copies up to a backslash or the end; returns how many bytes. */
+static size_t
+copy_plain(char *out, const unsigned char *p, size_t len)
+{
+	uint64_t word, marks;
+	size_t i = 0;
+
+	for (; len - i >= 8; i += 8) {
+		memcpy(&word, p + i, 8);
+		memcpy(out + i, &word, 8);
+		word ^= JSON_ONES * '\\';
+		if ((marks = (word - JSON_ONES) & ~word & JSON_HIGHS) != 0) {
+			i += json_first_marked(marks);
+			break;
+		}
+	}
+	for (; i < len && p[i] != '\\'; i++)
+		out[i] = (char)p[i];
+	return i;
+}
+
+/* What is decoded is never longer than what it is decoded from. */
+void
+json_decode(char *out, const unsigned char *p, size_t len)
+{
+	const unsigned char *end = p + len;
+	char text[4];
+	size_t n;
+
+	for (;;) {
+		n = copy_plain(out, p, (size_t)(end - p));
+		out += n;
+		if ((p += n) == end)
+			break;
+		if (end - p >= 2 && json_escapes[p[1]] != '\0') {
+			*out++ = json_escapes[p[1]];
+			p += 2;
+			continue;
+		}
+		p += decode_escape(p, end, text, &n);
+		if (n == 1 && text[0] == '\0')
+			n = utf8_encode(0xFFFD, text);
+		memcpy(out, text, n);
+		out += n;
+	}
+	*out = '\0';
 }
 
 void
@@ -127,11 +199,14 @@ json_unescape(struct buf *out, struct json_slice body)
 {
 	const unsigned char *p = first_byte(body.text), *slash;
 	const unsigned char *end = p + body.len;
+	char text[4];
+	size_t len;
 
 	while (
 	    p < end && (slash = memchr(p, '\\', (size_t)(end - p))) != NULL) {
 		buf_add(out, p, (size_t)(slash - p));
-		p = slash + put_escaped(out, slash, end);
+		p = slash + decode_escape(slash, end, text, &len);
+		buf_add(out, text, len);
 	}
 	buf_add(out, p, (size_t)(end - p));
 }
@@ -179,19 +254,13 @@ cJSON *
 json_body_item(struct json_slice body)
 {
 	const unsigned char *p = first_byte(body.text);
-	const unsigned char *end = p + body.len;
 	struct buf whole;
-	bool pair;
 
-	while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
-		if (json_lone_surrogate(p, end, &pair) != 0) {
-			buf_init(&whole, JSON_TEXT_CEILING);
-			json_put_body(&whole, body);
-			return item_of_buf(&whole);
-		}
-		p += pair ? 12 : 2;
-	}
-	return raw_item(body.text, body.len, true);
+	if (!has_surrogate(p, p + body.len))
+		return raw_item(body.text, body.len, true);
+	buf_init(&whole, JSON_TEXT_CEILING);
+	json_put_body(&whole, body);
+	return item_of_buf(&whole);
 }
 
 cJSON *

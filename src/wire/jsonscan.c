@@ -10,30 +10,31 @@
 
 #include "wire/utf8.h"
 
-#define ONES  0x0101010101010101u
-#define HIGHS 0x8080808080808080u
-
 typedef const unsigned char *bytes;
 
 /* Not 0 if one of eight bytes is a quote, backslash, control or not ASCII. */
 static inline uint64_t
 special_bytes(uint64_t word)
 {
-	uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\';
+	uint64_t quote = word ^ JSON_ONES * '"',
+		 slash = word ^ JSON_ONES * '\\';
 
-	return ((quote - ONES) | (slash - ONES) | (word - ONES * 0x20) | word) &
-	       HIGHS;
+	return ((quote - JSON_ONES) | (slash - JSON_ONES) |
+		   (word - JSON_ONES * 0x20) | word) &
+	       JSON_HIGHS;
 }
 
 static inline bytes
 skip_plain(bytes p, bytes end)
 {
-	uint64_t word;
+	uint64_t word, marks;
 
 	while (end - p >= 8) {
 		memcpy(&word, p, 8);
-		if (special_bytes(word) != 0)
+		if ((marks = special_bytes(word)) != 0) {
+			p += json_first_marked(marks);
 			break;
+		}
 		p += 8;
 	}
 	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
@@ -97,6 +98,15 @@ fail(struct json_scan *s, bytes at, enum json_scan_result result,
 	return NULL;
 }
 
+const char json_escapes[256] = { ['"'] = '"',
+	['\\'] = '\\',
+	['/'] = '/',
+	['b'] = '\b',
+	['f'] = '\f',
+	['n'] = '\n',
+	['r'] = '\r',
+	['t'] = '\t' };
+
 static bytes
 scan_escape(struct json_scan *s, bytes p, bytes end, unsigned *found)
 {
@@ -106,7 +116,7 @@ scan_escape(struct json_scan *s, bytes p, bytes end, unsigned *found)
 	if (end - p < 2)
 		return fail(s, end, JSON_SCAN_BAD, "a string is not closed");
 	if (p[1] != 'u') {
-		if (p[1] == '\0' || strchr("\"\\/bfnrt", p[1]) == NULL)
+		if (json_escapes[p[1]] == '\0')
 			return fail(s, p, JSON_SCAN_BAD, "an unknown escape");
 		return p + 2;
 	}
@@ -135,7 +145,9 @@ scan_string(struct json_scan *s, bytes p, bytes end, unsigned *found)
 		if (*p == '"')
 			return p + 1;
 		if (*p == '\\') {
-			if ((p = scan_escape(s, p, end, found)) == NULL)
+			if (end - p >= 2 && json_escapes[p[1]] != '\0')
+				p += 2;
+			else if ((p = scan_escape(s, p, end, found)) == NULL)
 				return NULL;
 		} else if (*p < 0x20) {
 			return fail(s, p, JSON_SCAN_BAD_BYTES,
@@ -193,9 +205,15 @@ scan_scalar(struct json_scan *s, bytes p, bytes end)
 		const char *text;
 		size_t len;
 	} words[] = { { "true", 4 }, { "false", 5 }, { "null", 4 } };
+	bytes start;
 
-	if (*p == '"')
-		return scan_string(s, p, end, &s->found);
+	if (*p == '"') {
+		start = p;
+		p = scan_string(s, p, end, &s->found);
+		if (p != NULL && p - start >= JSON_LONG_STRING)
+			s->found |= JSON_FOUND_LONG_STRING;
+		return p;
+	}
 	if (*p == '-' || (*p >= '0' && *p <= '9'))
 		return scan_number(s, p, end);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

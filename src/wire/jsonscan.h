@@ -17,6 +17,9 @@
 #define JSON_VALUES_DEFAULT 1000000
 #define JSON_TEXT_CEILING   0x7FFFFFF0u
 
+#define JSON_ONES  0x0101010101010101u
+#define JSON_HIGHS 0x8080808080808080u
+
 /* Where a value stands in the text. */
 struct json_place {
 	uint32_t offset;
@@ -26,10 +29,11 @@ struct json_place {
 
 /* What the scan met that cJSON would harm. */
 enum {
-	JSON_FOUND_NUL = 1,	    /* \u0000 */
-	JSON_FOUND_LONE = 2,	    /* half of a surrogate pair */
-	JSON_FOUND_NUL_KEY = 4,	    /* \u0000 in a key */
-	JSON_FOUND_LONG_NUMBER = 8, /* longer than cJSON's own buffer */
+	JSON_FOUND_NUL = 1,	     /* \u0000 */
+	JSON_FOUND_LONE = 2,	     /* half of a surrogate pair */
+	JSON_FOUND_NUL_KEY = 4,	     /* \u0000 in a key */
+	JSON_FOUND_LONG_NUMBER = 8,  /* longer than cJSON's own buffer */
+	JSON_FOUND_LONG_STRING = 16, /* too slow for cJSON */
 };
 
 enum json_scan_result {
@@ -59,6 +63,9 @@ struct json_scan {
 /* Numbers of at least this many characters break cJSON. */
 #define JSON_LONG_NUMBER 63
 
+/* Strings of so many bytes, quotes included, are not read by cJSON. */
+#define JSON_LONG_STRING 48
+
 /*
  * Scans a whole text; `wants_places` false: checks only, allocates nothing.
  * `scan` is good for json_scan_clear() afterwards, whatever the result.
@@ -82,5 +89,26 @@ int json_hex4(const unsigned char *p);
  */
 size_t json_lone_surrogate(
     const unsigned char *p, const unsigned char *end, bool *pair);
+
+/* What a backslash and this byte stand for; NUL: not an escape, or \u. */
+extern const char json_escapes[256];
+
+/*
+ * Decodes a valid body into `out`, where len + 1 bytes fit, and ends it with a
+ * NUL.  U+FFFD stands for NULs and lone surrogates.
+ */
+void json_decode(char *out, const unsigned char *p, size_t len);
+
+/* The place of the first byte marked by its high bit, or of one before it. */
+static inline unsigned
+json_first_marked(uint64_t marks)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (unsigned)__builtin_ctzll(marks) / 8;
+#else
+	(void)marks;
+	return 0;
+#endif
+}
 
 #endif

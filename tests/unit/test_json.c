@@ -280,6 +280,47 @@ nuls_and_half_pairs_are_harmless_in_decoded_text(void **state)
 	drop(p);
 }
 
+/* Short strings are read by cJSON, long ones are not. */
+static void
+strings_of_any_length_are_decoded_alike(void **state)
+{
+	static const struct {
+		const char *escaped, *decoded;
+	} odd[] = { { "\\u0000", "\xEF\xBF\xBD" },
+		{ "\\ud83d", "\xEF\xBF\xBD" }, { "\\uDE00", "\xEF\xBF\xBD" },
+		{ "\\ud83d\\ude00", "\xF0\x9F\x98\x80" }, { "\\\\", "\\" },
+		{ "\\\\u0000", "\\u0000" }, { "\\\"", "\"" },
+		{ "\\/\\b\\f\\n\\r\\t", "/\b\f\n\r\t" },
+		{ "\\u00e9\\u20ac", "\xC3\xA9\xE2\x82\xAC" },
+		{ "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80" } };
+	struct buf text, want;
+	struct parsed *p;
+
+	(void)state;
+	buf_init(&text, 1000);
+	buf_init(&want, 1000);
+	for (size_t i = 0; i < 10 * 90 * 2; i++) {
+		int before = (int)(i / 20), after = i % 20 < 10 ? 0 : 60;
+
+		buf_reset(&text);
+		buf_reset(&want);
+		buf_printf(&text, "{\"a\":\"%0*d%s%0*d\",\"b\":[\"\",7]}",
+		    before + 1, 1, odd[i % 10].escaped, after + 1, 2);
+		buf_printf(&want, "%0*d%s%0*d", before + 1, 1,
+		    odd[i % 10].decoded, after + 1, 2);
+		p = parsed(buf_str(&text));
+		assert_string_equal(
+		    p->doc.root->child->valuestring, buf_str(&want));
+		slice_is(json_slice(&p->doc, json_get(p->doc.root, "b")),
+		    "[\"\",7]");
+		assert_int_equal(json_body(&p->doc, p->doc.root->child).len,
+		    text.len - strlen("{'a':'','b':['',7]}"));
+		drop(p);
+	}
+	buf_clear(&text);
+	buf_clear(&want);
+}
+
 static void
 depth_is_limited_without_recursion(void **state)
 {
@@ -542,6 +583,7 @@ main(void)
 		cmocka_unit_test(a_thousand_items_keep_their_places),
 		cmocka_unit_test(
 		    nuls_and_half_pairs_are_harmless_in_decoded_text),
+		cmocka_unit_test(strings_of_any_length_are_decoded_alike),
 		cmocka_unit_test(depth_is_limited_without_recursion),
 		cmocka_unit_test(the_count_of_values_is_limited),
 		cmocka_unit_test(

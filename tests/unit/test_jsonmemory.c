@@ -42,7 +42,10 @@ make_plentiful(void **state)
 static void
 a_parse_without_memory_is_an_internal_fault(void **state)
 {
-	const char *text = "{\"a\":[1,\"x\\u0000\",{\"b\":null}],\"c\":\"\"}";
+	const char *text =
+	    "{\"a\":[1,\"x\\u0000\",{\"b\":null}],\"c\":\"\",\"d\":\""
+	    "a string that is too long for cJSON to read it\\n"
+	    "\"}";
 	long n = 0;
 	int rc;
 

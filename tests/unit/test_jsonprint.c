@@ -98,6 +98,29 @@ a_body_passes_but_for_half_pairs(void **state)
 }
 
 static void
+a_half_pair_is_found_wherever_it_stands(void **state)
+{
+	struct buf body, b;
+
+	(void)state;
+	buf_init(&body, 1000);
+	buf_init(&b, 1000);
+	for (int before = 1; before < 80; before++)
+		for (int after = 1; after < 80; after += 13) {
+			buf_reset(&body);
+			buf_printf(
+			    &body, "%0*d\\uDC00%0*d", before, 0, after, 0);
+			json_put_body(
+			    &b, (struct json_slice){ body.data, body.len });
+			assert_memory_equal(b.data + before, "\\ufffd0", 7);
+			assert_int_equal(b.len, body.len);
+			buf_reset(&b);
+		}
+	buf_clear(&body);
+	buf_clear(&b);
+}
+
+static void
 a_body_is_decoded_with_its_nuls(void **state)
 {
 	struct buf b;
@@ -266,6 +289,7 @@ main(void)
 		cmocka_unit_test(text_is_escaped_into_valid_json),
 		cmocka_unit_test(an_odd_byte_is_escaped_wherever_it_stands),
 		cmocka_unit_test(a_body_passes_but_for_half_pairs),
+		cmocka_unit_test(a_half_pair_is_found_wherever_it_stands),
 		cmocka_unit_test(a_body_is_decoded_with_its_nuls),
 		cmocka_unit_test(
 		    every_code_unit_survives_being_decoded_and_escaped),
