@@ -87,7 +87,12 @@ const tools = [
 		'computer_20250124',
 		SCREEN,
 		'computer',
-		{ action: 'scroll', coordinate: [1, 2], scroll_direction: 'down', scroll_amount: 3 },
+		{
+			action: 'scroll',
+			coordinate: [1, 2],
+			scroll_direction: 'down',
+			scroll_amount: 3,
+		},
 		(f) => assert.ok(actions(f).includes('scroll') && !actions(f).includes('zoom')),
 	],
 	[
@@ -136,7 +141,13 @@ for (const [type, extra, name, input, holds] of tools)
 					{ role: 'assistant', content: history(m.content) },
 					{
 						role: 'user',
-						content: [{ type: 'tool_result', tool_use_id: 'call_1', content: 'ok' }],
+						content: [
+							{
+								type: 'tool_result',
+								tool_use_id: 'call_1',
+								content: 'ok',
+							},
+						],
 					},
 				],
 			});
@@ -152,17 +163,56 @@ for (const [type, extra, name, input, holds] of tools)
 
 const MEMBERS = {
 	browser: [
-		'navigate', 'list_tabs', 'new_tab', 'switch_tab', 'close_tab', 'read_page',
-		'get_page_text', 'read_console', 'read_network', 'find', 'form_input',
-		'file_upload', 'scroll_to', 'screenshot', 'zoom', 'left_click', 'right_click',
-		'middle_click', 'double_click', 'triple_click', 'hover', 'left_click_drag',
-		'left_mouse_down', 'left_mouse_up', 'mouse_move', 'scroll', 'type', 'key',
-		'hold_key', 'wait', 'javascript_exec',
+		'navigate',
+		'list_tabs',
+		'new_tab',
+		'switch_tab',
+		'close_tab',
+		'read_page',
+		'get_page_text',
+		'read_console',
+		'read_network',
+		'find',
+		'form_input',
+		'file_upload',
+		'scroll_to',
+		'screenshot',
+		'zoom',
+		'left_click',
+		'right_click',
+		'middle_click',
+		'double_click',
+		'triple_click',
+		'hover',
+		'left_click_drag',
+		'left_mouse_down',
+		'left_mouse_up',
+		'mouse_move',
+		'scroll',
+		'type',
+		'key',
+		'hold_key',
+		'wait',
+		'javascript_exec',
 	],
 	computer: [
-		'key', 'hold_key', 'type', 'cursor_position', 'mouse_move', 'left_mouse_down',
-		'left_mouse_up', 'left_click', 'right_click', 'middle_click', 'double_click',
-		'triple_click', 'left_click_drag', 'scroll', 'wait', 'screenshot', 'zoom',
+		'key',
+		'hold_key',
+		'type',
+		'cursor_position',
+		'mouse_move',
+		'left_mouse_down',
+		'left_mouse_up',
+		'left_click',
+		'right_click',
+		'middle_click',
+		'double_click',
+		'triple_click',
+		'left_click_drag',
+		'scroll',
+		'wait',
+		'screenshot',
+		'zoom',
 	],
 };
 const TOOLSETS = Object.keys(MEMBERS).map((s) => ({ type: `${s}_toolset_20260801` }));
@@ -221,11 +271,16 @@ test('calls of a toolset bear its name, and so do their results', async () => {
 						content: callsOf(m).map((c) => ({
 							type: 'tool_result',
 							tool_use_id: c.id,
-							...(c.toolset_name ? { toolset_name: c.toolset_name } : {}),
+							...(c.toolset_name
+								? { toolset_name: c.toolset_name }
+								: {}),
 							content:
 								c.id === 'call_1'
 									? [
-											{ type: 'text', text: 'seen' },
+											{
+												type: 'text',
+												text: 'seen',
+											},
 											{
 												type: 'browser_state',
 												tabs: [
@@ -236,9 +291,13 @@ test('calls of a toolset bear its name, and so do their results', async () => {
 														active: true,
 													},
 												],
-												state_changes: [
-													{ type: 'tab_opened', tab_id: 't1' },
-												],
+												state_changes:
+													[
+														{
+															type: 'tab_opened',
+															tab_id: 't1',
+														},
+													],
 											},
 										]
 									: 'done',
@@ -274,7 +333,9 @@ test('members can be switched off or deferred', async () => {
 	assertError(
 		await post(
 			proxy.url,
-			message({ tools: [{ type: 'browser_toolset_20260801', configs: { fly: {} } }] }),
+			message({
+				tools: [{ type: 'browser_toolset_20260801', configs: { fly: {} } }],
+			}),
 		),
 		400,
 		'invalid_request_error',

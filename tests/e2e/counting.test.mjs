@@ -31,7 +31,8 @@ function texts(v) {
 }
 const measures = {
 	'the whole body': (call) => bytes(call.text),
-	'messages and tools': ({ json }) => bytes(json.messages) + (json.tools ? bytes(json.tools) : 0),
+	'messages and tools': ({ json }) =>
+		bytes(json.messages) + (json.tools ? bytes(json.tools) : 0),
 	'their texts': ({ json }) => texts(json.messages) + texts(json.tools ?? []),
 };
 
@@ -94,7 +95,10 @@ const conversations = {
 							type: 'tool_use',
 							id: `toolu_${i}`,
 							name: `tool_${i}`,
-							input: { path: `/src/file_${i}.c`, limit: 100 },
+							input: {
+								path: `/src/file_${i}.c`,
+								limit: 100,
+							},
 						},
 					],
 				},
@@ -120,16 +124,27 @@ for (const perToken of [2.5, 4, 6])
 				between(counts(measure, perToken), {}, async (proxy, upstream) => {
 					for (let turn = 0; turn < 5; turn++) {
 						const stream = turn % 2 === 0;
-						const r = await post(proxy.url, message({ stream, ...at(turn) }));
+						const r = await post(
+							proxy.url,
+							message({ stream, ...at(turn) }),
+						);
 						if (stream) readStream(r);
 						else assertMessage(r);
 					}
 					const { max_tokens, ...ask } = message(at(5));
 					const counted = JSON.parse(
-						(await post(proxy.url, ask, { path: '/v1/messages/count_tokens' })).text,
+						(
+							await post(proxy.url, ask, {
+								path: '/v1/messages/count_tokens',
+							})
+						).text,
 					).input_tokens;
 					const a = readStream(
-						await post(proxy.url, { ...ask, max_tokens, stream: true }),
+						await post(proxy.url, {
+							...ask,
+							max_tokens,
+							stream: true,
+						}),
 					);
 					const real = upstream.last().prompt;
 					const told = a.events[0].message.usage.input_tokens;
@@ -141,26 +156,46 @@ for (const perToken of [2.5, 4, 6])
 							Math.abs(n - real) <= real / 10,
 							`${what}: ${n}, real ${real}`,
 						);
-					assert.equal(a.usage.input_tokens, real, 'the end tells the truth');
+					assert.equal(
+						a.usage.input_tokens,
+						real,
+						'the end tells the truth',
+					);
 				}));
 
 test('calibration is of one model', () =>
 	between(
 		(call, res) =>
-			counts(measures['the whole body'], /small/.test(call.json?.model) ? 2.5 : 6)(call, res),
+			counts(
+				measures['the whole body'],
+				/small/.test(call.json?.model) ? 2.5 : 6,
+			)(call, res),
 		{},
 		async (proxy, upstream) => {
 			for (const model of ['small', 'large'])
 				for (let turn = 0; turn < 5; turn++)
-					await post(proxy.url, message({ model, ...conversations['a chat'](turn) }));
+					await post(
+						proxy.url,
+						message({
+							model,
+							...conversations['a chat'](turn),
+						}),
+					);
 			for (const model of ['small', 'large']) {
 				const ask = message({ model, ...conversations['a chat'](5) });
 				const n = JSON.parse(
-					(await post(proxy.url, ask, { path: '/v1/messages/count_tokens' })).text,
+					(
+						await post(proxy.url, ask, {
+							path: '/v1/messages/count_tokens',
+						})
+					).text,
 				).input_tokens;
 				await post(proxy.url, ask);
 				const real = upstream.last().prompt;
-				assert.ok(Math.abs(n - real) <= real / 10, `${model}: ${n}, real ${real}`);
+				assert.ok(
+					Math.abs(n - real) <= real / 10,
+					`${model}: ${n}, real ${real}`,
+				);
 			}
 		},
 	));
@@ -195,7 +230,10 @@ for (const [name, base, path, answer] of [
 				: sayJson(res, { detail: 'Not Found' }, 404);
 		const body = async (proxy, upstream) => {
 			for (let i = 0; i < 2; i++)
-				assert.equal(await countOf(proxy, message({ tools, system: 's' })), 4711);
+				assert.equal(
+					await countOf(proxy, message({ tools, system: 's' })),
+					4711,
+				);
 			const asked = upstream.calls.filter((c) => c.url.endsWith(path));
 			assert.equal(asked.length, 2);
 			const sent = asked[1].json;
@@ -271,7 +309,10 @@ test('what cannot fit is refused here, what may fit is left to the upstream', ()
 			for (const stream of [true, false]) {
 				upstream.calls.length = 0;
 				const e = assertError(
-					await post(proxy.url, message({ stream, messages: sized(2000) })),
+					await post(
+						proxy.url,
+						message({ stream, messages: sized(2000) }),
+					),
 					400,
 					'invalid_request_error',
 					TOO_LONG,
@@ -282,7 +323,10 @@ test('what cannot fit is refused here, what may fit is left to the upstream', ()
 			}
 			// The glob is for the upstream's name of the model.
 			assertMessage(
-				await post(proxy.url, message({ model: 'claude-big', messages: sized(1800) })),
+				await post(
+					proxy.url,
+					message({ model: 'claude-big', messages: sized(1800) }),
+				),
 			);
 			// 40 % of error while nothing is known: 1.3 windows still go.
 			const near = Math.floor((2000 * 1300) / estimate);
@@ -367,10 +411,17 @@ for (const [what, entry] of [
 					TOO_LONG,
 				);
 				assertMessage(
-					await post(proxy.url, message({ model: 'unlisted', messages: sized(3000) })),
+					await post(
+						proxy.url,
+						message({
+							model: 'unlisted',
+							messages: sized(3000),
+						}),
+					),
 				);
 				assert.equal(
-					upstream.calls.filter((c) => /\/models$/.test(c.url)).length,
+					upstream.calls.filter((c) => /\/models$/.test(c.url))
+						.length,
 					1,
 					'the list is asked for once',
 				);
@@ -400,7 +451,9 @@ test('a list that does not come refuses nothing and holds up nobody', () =>
 		async (proxy) => {
 			const began = Date.now();
 			for (let i = 0; i < 3; i++)
-				assertMessage(await post(proxy.url, message({ messages: sized(3000) })));
+				assertMessage(
+					await post(proxy.url, message({ messages: sized(3000) })),
+				);
 			assert.ok(Date.now() - began < 6000);
 		},
 		{ others: () => {} },

@@ -116,9 +116,19 @@ for (const [base, model, make, reasoning] of [
 			async (proxy, up) => {
 				for (const { name, body } of bodies) {
 					up.calls.length = 0;
-					const r = await post(proxy.url, body, { path: '/v1/messages?beta=true' });
-					assert.equal(r.status, 200, `${name}: ${r.text.slice(0, 300)}`);
-					assert.equal(up.chats().length, 1, `${name}: ${proxy.log().slice(-600)}`);
+					const r = await post(proxy.url, body, {
+						path: '/v1/messages?beta=true',
+					});
+					assert.equal(
+						r.status,
+						200,
+						`${name}: ${r.text.slice(0, 300)}`,
+					);
+					assert.equal(
+						up.chats().length,
+						1,
+						`${name}: ${proxy.log().slice(-600)}`,
+					);
 				}
 			},
 		));

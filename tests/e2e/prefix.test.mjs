@@ -5,10 +5,11 @@
  * conversations of Claude Code are replayed turn by turn.
  */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { recorded } from './lib/golden.mjs';
 import { startHosted } from './lib/hosted.mjs';
 import { message, post } from './lib/http.mjs';
+import { proxiesBefore } from './lib/proxies.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { sayOk, startUpstream } from './lib/upstream.mjs';
 
@@ -26,19 +27,7 @@ const makes = {
 	'hints for openrouter': () => startProxy(upstream.url, { CACHE_HINTS: 'openrouter' }),
 	'hints for openai': () => startProxy(upstream.url, { CACHE_HINTS: 'openai' }),
 };
-const proxies = new Map();
-const proxyFor = (make) => {
-	if (!proxies.has(make)) proxies.set(make, makes[make]());
-	return proxies.get(make);
-};
-
-after(async () => {
-	const ends = await Promise.allSettled(
-		[...proxies.values()].map(async (p) => (await p).stop()),
-	);
-	await upstream.stop();
-	for (const e of ends) if (e.status === 'rejected') throw e.reason;
-});
+const proxyFor = proxiesBefore(upstream, (make) => makes[make]());
 
 // The bytes that go upstream.
 async function sent(make, body, headers = {}) {
@@ -130,10 +119,7 @@ for (const make of ['plain', 'openai', 'mistral', 'deepseek', 'gemini', 'moonsho
 		for (const [a, b] of pairs) {
 			const before = head(await once(a)),
 				now = await once(b);
-			assert.ok(
-				now.startsWith(before),
-				`${b.name} changes what ${a.name} sent`,
-			);
+			assert.ok(now.startsWith(before), `${b.name} changes what ${a.name} sent`);
 		}
 	});
 
@@ -144,11 +130,14 @@ test('every conversation, cut at each of its turns, only grows', async () => {
 		for (let n = 1; n <= body.messages.length; n++) {
 			const last = body.messages[n - 1];
 			// A turn of the client ends in its own words or in results.
-			if (last.role === 'assistant' || body.messages[n]?.role === 'user') continue;
+			if (last.role === 'assistant' || body.messages[n]?.role === 'user')
+				continue;
 			if (body.messages[n]?.role === 'system') continue;
-			const text = await sent('plain', { ...body, messages: body.messages.slice(0, n) });
-			if (before)
-				assert.ok(text.startsWith(before), `${name}: ${n} messages`);
+			const text = await sent('plain', {
+				...body,
+				messages: body.messages.slice(0, n),
+			});
+			if (before) assert.ok(text.startsWith(before), `${name}: ${n} messages`);
 			before = head(text);
 		}
 	}
@@ -166,7 +155,16 @@ test('white space and the form of texts make no difference to the messages', asy
 	const one = message({
 		system: [{ type: 'text', text: 's', cache_control: { type: 'ephemeral' } }],
 		messages: [
-			{ role: 'user', content: [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }] },
+			{
+				role: 'user',
+				content: [
+					{
+						type: 'text',
+						text: 'a',
+						cache_control: { type: 'ephemeral' },
+					},
+				],
+			},
 		],
 	});
 	const two = message({ system: 's', messages: [{ role: 'user', content: 'a' }] });
@@ -224,7 +222,11 @@ for (const [make, key, value] of [
 		const strip = (text) =>
 			JSON.parse(text, (k, v) => {
 				if (k === key) return undefined;
-				if (k === 'content' && Array.isArray(v) && v.every((p) => p.type === 'text'))
+				if (
+					k === 'content' &&
+					Array.isArray(v) &&
+					v.every((p) => p.type === 'text')
+				)
 					return v.map((p) => p.text).join('\n\n');
 				return v;
 			});
@@ -234,7 +236,12 @@ for (const [make, key, value] of [
 			assert.ok(count(text, key) <= 4, name);
 			marked += count(text, key);
 			JSON.parse(text, (k, v) => {
-				if (k === key) assert.equal(v.mode ?? v.type, value.mode ?? value.type, name);
+				if (k === key)
+					assert.equal(
+						v.mode ?? v.type,
+						value.mode ?? value.type,
+						name,
+					);
 				return v;
 			});
 			assert.deepEqual(
@@ -247,12 +254,26 @@ for (const [make, key, value] of [
 			make,
 			message({
 				system: [
-					{ type: 'text', text: 'one', cache_control: { type: 'ephemeral' } },
-					{ type: 'text', text: 'two', cache_control: { type: 'ephemeral' } },
+					{
+						type: 'text',
+						text: 'one',
+						cache_control: { type: 'ephemeral' },
+					},
+					{
+						type: 'text',
+						text: 'two',
+						cache_control: { type: 'ephemeral' },
+					},
 				],
 				messages: ['a', 'b', 'c', 'd', 'e'].map((t, i) => ({
 					role: i % 2 ? 'assistant' : 'user',
-					content: [{ type: 'text', text: t, cache_control: { type: 'ephemeral' } }],
+					content: [
+						{
+							type: 'text',
+							text: t,
+							cache_control: { type: 'ephemeral' },
+						},
+					],
 				})),
 			}),
 		);
@@ -263,7 +284,11 @@ for (const [make, key, value] of [
 
 const session = (id) => ({
 	metadata: {
-		user_id: JSON.stringify({ device_id: 'd'.repeat(64), account_uuid: '', session_id: id }),
+		user_id: JSON.stringify({
+			device_id: 'd'.repeat(64),
+			account_uuid: '',
+			session_id: id,
+		}),
 	},
 });
 

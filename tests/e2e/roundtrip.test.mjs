@@ -5,11 +5,13 @@
  * kept in the proxy: the second turn is asked of another process.
  */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { history, readStream } from './lib/anthropic.mjs';
 import { assertMessage, message, post } from './lib/http.mjs';
 import { hosted, startHosted } from './lib/hosted.mjs';
+import { proxiesBefore } from './lib/proxies.mjs';
 import { startProxy, withProxy } from './lib/proxy.mjs';
+import { CALL, DETAIL, SECRET, SIG, THOUGHT, forms, script, whole } from './lib/thoughts.mjs';
 import {
 	DONE,
 	chunk,
@@ -23,22 +25,8 @@ import {
 } from './lib/upstream.mjs';
 
 const upstream = await startUpstream();
-const proxies = new Map();
-
-// One proxy for each set of settings; `which` tells processes apart.
-async function proxyFor(env = {}, which = 0) {
-	const key = JSON.stringify([env, which]);
-	if (!proxies.has(key)) proxies.set(key, startProxy(upstream.url, env));
-	return proxies.get(key);
-}
-
-after(async () => {
-	const ends = await Promise.allSettled(
-		[...proxies.values()].map(async (p) => (await p).stop()),
-	);
-	await upstream.stop();
-	for (const e of ends) if (e.status === 'rejected') throw e.reason;
-});
+// The second member of a key tells processes apart.
+const proxyFor = proxiesBefore(upstream, (env = {}) => startProxy(upstream.url, env));
 
 const TOOLS = [{ name: 'look', input_schema: { type: 'object', properties: {} } }];
 const THINK = { type: 'enabled', budget_tokens: 2048 };
@@ -86,127 +74,6 @@ async function sentBack(content, { env, which = 1, stream = false, ...extra } = 
 	};
 }
 
-/* ---- the forms ---- */
-
-// Escapes, signs, a pair outside the first plane, quotes: none may change.
-const THOUGHT = 'Let me see: "a\\b"\n\té 漢 \u{1F600} \u0000 </thinking> & done.';
-const J = JSON.stringify(THOUGHT);
-const SIG = 'EqQBCgIYAhIM+/aZ==';
-const CALL = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '{}' } };
-
-const pieces = (s, n = 5) => Array.from(s).reduce(
-	(out, c, i) => (i % n ? (out[out.length - 1] += c) : out.push(c), out),
-	[],
-);
-
-// Raw JSON of a message or a delta, so that its spelling is the test's.
-const whole = (members, calls) =>
-	`{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"${calls ? 'tool_calls' : 'stop'}","message":{"role":"assistant",${members}${calls ? `,"tool_calls":[${calls}]` : ''}}}],"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}`;
-const delta = (members, finish = null) =>
-	`data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{${members}},"finish_reason":${JSON.stringify(finish)}}]}\n\n`;
-
-const stringField = (field) => ({
-	whole: [`"${field}":${J}`],
-	deltas: pieces(THOUGHT).map((p) => `"${field}":${JSON.stringify(p)}`),
-	expect: (m) => assert.equal(m[field], THOUGHT),
-});
-
-const DETAIL = `{"type":"reasoning.text","text":${J},"signature":"${SIG}","format":"anthropic-claude-v1","index":0,"weight":1.0,"big":9007199254740993}`;
-const SECRET = `{"type":"reasoning.encrypted","data":"gAAAA+/x==","id":"rs_1","format":"openai-responses-v1","index":1}`;
-const PARTS = `{"type":"thinking","thinking":[{"type":"text","text":${J}}],"closed":true}`;
-const SUMMARY = `{"type":"reasoning","summary":[{"type":"summary_text","text":${J},"signature":"${SIG}"}]}`;
-
-const forms = {
-	reasoning_content: stringField('reasoning_content'),
-	reasoning: stringField('reasoning'),
-	'reasoning_text with reasoning_opaque': {
-		whole: [`"reasoning_text":${J}`, `"reasoning_opaque":"${SIG}"`],
-		deltas: [
-			...pieces(THOUGHT).map((p) => `"reasoning_text":${JSON.stringify(p)}`),
-			`"reasoning_opaque":"${SIG}"`,
-		],
-		expect: (m) =>
-			assert.deepEqual([m.reasoning_text, m.reasoning_opaque], [THOUGHT, SIG]),
-	},
-	'reasoning with reasoning_details': {
-		whole: [`"reasoning":${J}`, `"reasoning_details":[${DETAIL},${SECRET}]`],
-		deltas: [
-			...pieces(THOUGHT).map(
-				(p) =>
-					`"reasoning":${JSON.stringify(p)},"reasoning_details":[{"type":"reasoning.text","text":${JSON.stringify(p)},"format":"anthropic-claude-v1","index":0}]`,
-			),
-			`"reasoning_details":[{"type":"reasoning.text","signature":"${SIG}","format":"anthropic-claude-v1","index":0}]`,
-			`"reasoning_details":[${SECRET}]`,
-		],
-		expect(m, text, streamed) {
-			assert.equal(m.reasoning_details.length, 2);
-			assert.deepEqual(
-				[m.reasoning_details[0].text, m.reasoning_details[0].signature],
-				[THOUGHT, SIG],
-			);
-			assert.ok(text.includes(SECRET), 'the encrypted detail as it came');
-			if (!streamed) assert.ok(text.includes(DETAIL), 'the detail as it came');
-		},
-	},
-	'encrypted reasoning_details alone': {
-		whole: [`"reasoning_details":[${SECRET}]`],
-		deltas: [`"reasoning_details":[${SECRET}]`],
-		types: ['redacted_thinking'],
-		expect: (m, text) => assert.ok(text.includes(`"reasoning_details":[${SECRET}]`)),
-	},
-	'content parts of Mistral': {
-		content: `[${PARTS},{"type":"text","text":"so"}]`,
-		deltas: [`"content":[${PARTS}]`],
-		expect(m, text) {
-			assert.ok(text.includes(PARTS), text);
-			assert.equal(m.content[0].type, 'thinking');
-		},
-	},
-	'content parts of Databricks': {
-		content: `[${SUMMARY},{"type":"text","text":"so"}]`,
-		deltas: [`"content":[${SUMMARY}]`],
-		expect: (m, text) => assert.ok(text.includes(SUMMARY), text),
-	},
-	'content parts of Mistral, token by token': {
-		content: `[${PARTS},{"type":"text","text":"so"}]`,
-		deltas: [
-			...pieces(THOUGHT).map(
-				(p) =>
-					`"content":[{"type":"thinking","thinking":[{"type":"text","text":${JSON.stringify(p)}}]}]`,
-			),
-			'"content":[{"type":"thinking","thinking":[],"closed":true}]',
-		],
-		expect: (m) =>
-			assert.deepEqual(
-				[m.content[0], m.content.length],
-				[JSON.parse(PARTS), 2],
-			),
-	},
-	'<think> text': {
-		content: JSON.stringify(`<think>\n${THOUGHT}\n</think>\n\nso`),
-		deltas: [
-			...pieces(`<think>\n${THOUGHT}\n</think>\n\n`, 3).map(
-				(p) => `"content":${JSON.stringify(p)}`,
-			),
-		],
-		expect: (m) => assert.equal(m.content, `<think>\n${THOUGHT}\n</think>\n\nso`),
-	},
-};
-
-const script = (form, calls) => (call, res) => {
-	if (!call.json.stream) {
-		const members = [...(form.whole ?? []), `"content":${form.content ?? '"so"'}`];
-		sayJson(res, whole(members.join(','), calls));
-		return;
-	}
-	startEvents(res);
-	res.write(delta('"role":"assistant","content":""'));
-	for (const d of form.deltas) res.write(delta(d));
-	res.write(delta('"content":"so"'));
-	if (calls) res.write(delta(`"tool_calls":[{"index":0,${calls.slice(1)}]`));
-	res.end(delta('', calls ? 'tool_calls' : 'stop') + DONE);
-};
-
 for (const [name, form] of Object.entries(forms))
 	for (const streamed of [false, true])
 		for (const withCall of [false, true])
@@ -225,8 +92,7 @@ for (const [name, form] of Object.entries(forms))
 					assert.equal(content[0].thinking, THOUGHT);
 				const back = await sentBack(content);
 				form.expect(back.sent, back.text, streamed);
-				if (withCall)
-					assert.deepEqual(back.sent.tool_calls, [CALL]);
+				if (withCall) assert.deepEqual(back.sent.tool_calls, [CALL]);
 				// Once it went, it goes with every later request the same.
 				const again = await sentBack(content, { which: 2, stream: true });
 				assert.deepEqual(again.sent, back.sent);
@@ -235,9 +101,14 @@ for (const [name, form] of Object.entries(forms))
 for (const streamed of [false, true])
 	test(`display omitted hides the text and keeps it in the signature${streamed ? ', streamed' : ''}`, async () => {
 		for (const form of Object.values(forms)) {
-			const content = await firstTurn(script(form, null), streamed, {}, {
-				thinking: { type: 'adaptive', display: 'omitted' },
-			});
+			const content = await firstTurn(
+				script(form, null),
+				streamed,
+				{},
+				{
+					thinking: { type: 'adaptive', display: 'omitted' },
+				},
+			);
 			if (content[0].type === 'thinking') assert.equal(content[0].thinking, '');
 			const back = await sentBack(content);
 			form.expect(back.sent, back.text, streamed);
@@ -261,7 +132,13 @@ test('a session may be long: every turn keeps its own reasoning', async () => {
 			{ role: 'assistant', content: history(a.content) },
 			{
 				role: 'user',
-				content: [{ type: 'tool_result', tool_use_id: `call_${i}`, content: 'r' }],
+				content: [
+					{
+						type: 'tool_result',
+						tool_use_id: `call_${i}`,
+						content: 'r',
+					},
+				],
 			},
 		];
 	}
@@ -349,11 +226,14 @@ test('an upstream of another dialect gets the text alone', async () => {
 		['reasoning', { reasoning: THOUGHT }],
 		['none', {}],
 	])
-		assert.deepEqual((await sentBack(content, { env: { REASONING_HISTORY: mode } })).sent, {
-			role: 'assistant',
-			content: 'so',
-			...expected,
-		});
+		assert.deepEqual(
+			(await sentBack(content, { env: { REASONING_HISTORY: mode } })).sent,
+			{
+				role: 'assistant',
+				content: 'so',
+				...expected,
+			},
+		);
 	const { sent } = await sentBack(content, { env: { REASONING_HISTORY: 'think_tags' } });
 	assert.equal(sent.content, `<think>\n${THOUGHT}\n</think>\n\nso`);
 });
@@ -403,7 +283,8 @@ for (const [base, model, rule, extra] of [
 						proxy.url,
 						ask({ model, stream: i % 2 === 0, messages }),
 					);
-					const { content } = i % 2 === 0 ? readStream(r) : assertMessage(r);
+					const { content } =
+						i % 2 === 0 ? readStream(r) : assertMessage(r);
 					const call = content.find((b) => b.type === 'tool_use');
 					assert.match(call.id, /^[A-Za-z0-9_-]+$/);
 					messages = [
@@ -411,7 +292,9 @@ for (const [base, model, rule, extra] of [
 						{
 							role: 'assistant',
 							content: history(content).filter(
-								(b) => keep || b.type !== 'thinking',
+								(b) =>
+									keep ||
+									b.type !== 'thinking',
 							),
 						},
 						{
@@ -477,7 +360,10 @@ const gemini = (call, res) => {
 		{ ...CALL, index: 0, id: 'call_b' },
 	];
 	if (!call.json.stream)
-		return sayJson(res, whole('"content":null', calls.map((c) => JSON.stringify(c)).join()));
+		return sayJson(
+			res,
+			whole('"content":null', calls.map((c) => JSON.stringify(c)).join()),
+		);
 	startEvents(res);
 	return res.end(
 		chunk({ role: 'assistant', tool_calls: [calls[0]] }) +
@@ -497,7 +383,9 @@ for (const base of [
 			hosted(base, gemini, {}, async (proxy, up) => {
 				const model = 'gemini-3-pro';
 				const r = await post(proxy.url, ask({ model, stream }));
-				const content = history((stream ? readStream(r) : assertMessage(r)).content);
+				const content = history(
+					(stream ? readStream(r) : assertMessage(r)).content,
+				);
 				assert.deepEqual(
 					content.map((b) => b.type),
 					['redacted_thinking', 'tool_use', 'tool_use'],
@@ -512,8 +400,9 @@ for (const base of [
 				const own = content.filter((b) => b.type === 'tool_use');
 				assertMessage(await post(proxy.url, next(own, { model })));
 				assert.equal(
-					up.last().json.messages.find((m) => m.tool_calls).tool_calls[0]
-						.extra_content.google.thought_signature,
+					up.last().json.messages.find((m) => m.tool_calls)
+						.tool_calls[0].extra_content.google
+						.thought_signature,
 					'skip_thought_signature_validator',
 				);
 				assert.equal(up.chats().length, 3);

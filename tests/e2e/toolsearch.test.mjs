@@ -16,7 +16,12 @@ const proxy = await startProxy(upstream.url);
 after(() => proxy.stop().finally(() => upstream.stop()));
 
 const schema = { type: 'object', properties: {} };
-const tool = (name, extra = {}) => ({ name, description: `does ${name}`, input_schema: schema, ...extra });
+const tool = (name, extra = {}) => ({
+	name,
+	description: `does ${name}`,
+	input_schema: schema,
+	...extra,
+});
 const later = (name) => tool(name, { defer_loading: true });
 const PLACEHOLDER = later('DeferredToolPlaceholder');
 
@@ -78,7 +83,13 @@ test('found tools are appended in the order in which they were found', async () 
 	const steps = [
 		[[...BASE, PLACEHOLDER], [user('hi')]],
 		[
-			[tool('Read'), later('Sleep'), tool('ToolSearch'), tool('Write'), PLACEHOLDER],
+			[
+				tool('Read'),
+				later('Sleep'),
+				tool('ToolSearch'),
+				tool('Write'),
+				PLACEHOLDER,
+			],
 			[user('hi'), calls('toolu_1'), found('toolu_1', 'Sleep')],
 		],
 		[
@@ -127,7 +138,12 @@ test('a found tool can be called, and so can one that was not found', async () =
 			proxy.url,
 			message({
 				stream,
-				tools: [...BASE, later('Hidden'), later('WebFetch'), later('Agent')],
+				tools: [
+					...BASE,
+					later('Hidden'),
+					later('WebFetch'),
+					later('Agent'),
+				],
 				messages: SEARCHED,
 			}),
 		);
@@ -145,7 +161,10 @@ test('a found tool can be called, and so can one that was not found', async () =
 test('the placeholder is never offered, not even by name', async () => {
 	const tools = [...BASE, PLACEHOLDER];
 	const named = [user('hi'), calls('toolu_1'), found('toolu_1', 'DeferredToolPlaceholder')];
-	assert.deepEqual(await offered(tools, named), names({ tools: BASE.map((t) => ({ function: t })) }));
+	assert.deepEqual(
+		await offered(tools, named),
+		names({ tools: BASE.map((t) => ({ function: t })) }),
+	);
 	assert.equal(await offered([PLACEHOLDER], [user('hi')]), undefined);
 	assertError(
 		await post(
@@ -186,7 +205,11 @@ test('additions and removals: the last one counts', async () => {
 		'Agent',
 	]);
 	assert.deepEqual(
-		await offered(tools, [user('hi'), system(added('Agent')), system(removed('Agent'))]),
+		await offered(tools, [
+			user('hi'),
+			system(added('Agent')),
+			system(removed('Agent')),
+		]),
 		['Read', 'ToolSearch', 'Write'],
 	);
 	assert.deepEqual(await offered(tools, [user('hi'), system(removed('Read'))]), [
@@ -214,7 +237,10 @@ test('a tool may be defined in mid-conversation, and anew', async () => {
 	assert.equal(two.tools.at(-1).function.description, 'reads better');
 	const three = await sent(BASE, [user('hi'), system(defined(later('Extra')))]);
 	assert.deepEqual(names(three), ['Read', 'ToolSearch', 'Write']);
-	const four = await sent(BASE, [user('hi'), system(defined(later('Extra')), added('Extra'))]);
+	const four = await sent(BASE, [
+		user('hi'),
+		system(defined(later('Extra')), added('Extra')),
+	]);
 	assert.deepEqual(names(four), ['Read', 'ToolSearch', 'Write', 'Extra']);
 });
 
@@ -239,7 +265,7 @@ test("with Anthropic's own search tool declared everything is loaded", async () 
 	assert.equal((await offered(many, [user('hi')])).length, 128);
 });
 
-test("its results in the history load their tools, without text of their own", async () => {
+test('its results in the history load their tools, without text of their own', async () => {
 	const json = await sent(
 		[tool('Read'), later('Agent')],
 		[
@@ -276,7 +302,7 @@ test("its results in the history load their tools, without text of their own", a
 	assert.ok(json.messages[1].content.includes('found it'));
 });
 
-test("more than 128 tools: the oldest found go first, fixed ones never", async () => {
+test('more than 128 tools: the oldest found go first, fixed ones never', async () => {
 	const tools = [
 		...Array.from({ length: 127 }, (_, i) => tool(`fixed${i}`)),
 		later('one'),
@@ -294,7 +320,9 @@ test("more than 128 tools: the oldest found go first, fixed ones never", async (
 	const e = assertError(
 		await post(
 			proxy.url,
-			message({ tools: Array.from({ length: 129 }, (_, i) => tool(`fixed${i}`)) }),
+			message({
+				tools: Array.from({ length: 129 }, (_, i) => tool(`fixed${i}`)),
+			}),
 		),
 		400,
 		'invalid_request_error',
@@ -304,7 +332,11 @@ test("more than 128 tools: the oldest found go first, fixed ones never", async (
 
 test('references to unknown tools and to tools that are there change nothing', async () => {
 	assert.deepEqual(
-		await offered(BASE, [user('hi'), calls('toolu_1'), found('toolu_1', 'Gone', 'Read')]),
+		await offered(BASE, [
+			user('hi'),
+			calls('toolu_1'),
+			found('toolu_1', 'Gone', 'Read'),
+		]),
 		['Read', 'ToolSearch', 'Write'],
 	);
 });
@@ -313,7 +345,11 @@ test("Claude Code's recorded searches: what was found is offered, the placeholde
 	let loaded = 0;
 	for (const { name, recorded: r } of recorded())
 		for (const q of r.requests ?? [r]) {
-			if (!/\/v1\/messages(\?|$)/.test(q.url ?? '') || !q.body?.tools?.length || q.body.thread)
+			if (
+				!/\/v1\/messages(\?|$)/.test(q.url ?? '') ||
+				!q.body?.tools?.length ||
+				q.body.thread
+			)
 				continue;
 			if (/^websearch-servertool/.test(name)) continue;
 			upstream.script(sayOk);

@@ -80,7 +80,10 @@ const places = {
 		const parts = TEXT.match(/.{1,9}/gsu);
 		parts.forEach((p, i) =>
 			res.write(
-				chunk({ content: p, ...(CITES[i] ? { annotations: [CITES[i]] } : {}) }),
+				chunk({
+					content: p,
+					...(CITES[i] ? { annotations: [CITES[i]] } : {}),
+				}),
 			),
 		);
 		res.end(chunk({}, 'stop') + usageChunk() + DONE);
@@ -116,7 +119,11 @@ function judge(m, text = TEXT) {
 	assert.deepEqual(
 		told.citations.map((c) => [c.type, c.url, c.cited_text]),
 		[
-			['web_search_result_location', CITES[0].url_citation.url, 'Pâris 🎉 is the capital.'],
+			[
+				'web_search_result_location',
+				CITES[0].url_citation.url,
+				'Pâris 🎉 is the capital.',
+			],
 			['web_search_result_location', 'https://b.example/', 'It is big.'],
 			['web_search_result_location', CITES[0].url_citation.url, 'It is big.'],
 		],
@@ -180,11 +187,18 @@ test('thinking does not wait', async () => {
 		res.write(chunk({ reasoning: 'I shall search' }));
 		await release.promise;
 		res.end(
-			chunk({ content: TEXT }) + chunk({ annotations: CITES }) + chunk({}, 'stop') + DONE,
+			chunk({ content: TEXT }) +
+				chunk({ annotations: CITES }) +
+				chunk({}, 'stop') +
+				DONE,
 		);
 	});
 	const o = open(`${hosts.openrouter.url}/v1/messages`, {
-		body: ask({ stream: true, thinking: { type: 'enabled', budget_tokens: 1024 }, max_tokens: 2048 }),
+		body: ask({
+			stream: true,
+			thinking: { type: 'enabled', budget_tokens: 1024 },
+			max_tokens: 2048,
+		}),
 	});
 	await until(() => /thinking_delta/.test(seen(o)), 3000, 'the thought');
 	release.resolve();
@@ -213,11 +227,17 @@ test('OpenRouter is given its plugin, OpenAI its options, and no function', asyn
 	await post(hosts.openai.url, ask({ tools: [{ ...SEARCH, user_location: place }] }));
 	json = upstream.last().json;
 	assert.deepEqual(json.web_search_options, {
-		user_location: { type: 'approximate', approximate: { city: 'Köln', country: 'DE' } },
+		user_location: {
+			type: 'approximate',
+			approximate: { city: 'Köln', country: 'DE' },
+		},
 	});
 	assert.equal(json.tools, undefined);
 	assertError(
-		await post(hosts.openai.url, ask({ tools: [{ ...SEARCH, blocked_domains: ['a'] }] })),
+		await post(
+			hosts.openai.url,
+			ask({ tools: [{ ...SEARCH, blocked_domains: ['a'] }] }),
+		),
 		400,
 		'invalid_request_error',
 		/domains/,
@@ -226,7 +246,10 @@ test('OpenRouter is given its plugin, OpenAI its options, and no function', asyn
 
 test('a forced search is a search; with none chosen there is no search', async () => {
 	upstream.script(sayOk);
-	await post(hosts.openrouter.url, ask({ tool_choice: { type: 'tool', name: 'web_search' } }));
+	await post(
+		hosts.openrouter.url,
+		ask({ tool_choice: { type: 'tool', name: 'web_search' } }),
+	);
 	assert.ok(upstream.last().json.plugins);
 	assert.equal(upstream.last().json.tool_choice, undefined);
 	await post(hosts.openrouter.url, ask({ tool_choice: { type: 'none' } }));
@@ -236,7 +259,10 @@ test('a forced search is a search; with none chosen there is no search', async (
 test("a search that found nothing is not told before a call of the client's tool", async () => {
 	for (const stream of [true, false]) {
 		upstream.script((call, res) =>
-			sayTurn(call, res, { text: 'I call', calls: [{ id: 'c1', name: 'f', input: {} }] }),
+			sayTurn(call, res, {
+				text: 'I call',
+				calls: [{ id: 'c1', name: 'f', input: {} }],
+			}),
 		);
 		const r = await post(hosts.openrouter.url, ask({ stream, tools: [SEARCH, OWN] }));
 		const m = stream ? readStream(r) : assertMessage(r);
@@ -328,7 +354,10 @@ for (const host of ['plain', 'reject'])
 		for (const body of [
 			ask(),
 			ask({ stream: true }),
-			ask({ tools: [SEARCH, OWN], tool_choice: { type: 'tool', name: 'web_search' } }),
+			ask({
+				tools: [SEARCH, OWN],
+				tool_choice: { type: 'tool', name: 'web_search' },
+			}),
 			...(host === 'reject' ? [ask({ tools: [SEARCH, OWN] })] : []),
 		])
 			assertError(
