@@ -78,7 +78,7 @@ deliver(struct attempts *a)
 {
 	if (a->events.failed)
 		return fault_no_memory(&a->fault);
-	if (a->events.len == 0)
+	if (a->deliver == NULL || a->events.len == 0)
 		return 0;
 	a->delivered = true;
 	a->delivered_ms = server_now_ms();
@@ -110,9 +110,14 @@ on_body(void *cookie, const char *bytes, size_t len)
 		return a->refusal.failed ? -1 : 0;
 	}
 	state = stream_push(a->stream, bytes, len, &a->events);
-	if (deliver(a) == -1)
-		return -1;
 	return state == STREAM_OPEN ? 0 : -1;
+}
+
+/* Nothing more is there for now: one write for all the events. */
+static int
+on_read(void *cookie)
+{
+	return deliver(cookie);
 }
 
 static int
@@ -345,6 +350,7 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 		.max_reply_bytes = a->settings->max_reply_bytes,
 		.on_head = on_head,
 		.on_body = on_body,
+		.on_read = on_read,
 		.on_tick = on_tick,
 		.cookie = a,
 	};
@@ -355,6 +361,8 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 	buf_reset(&a->refusal);
 	a->tries++;
 	upstream_perform(a->server->upstream, &call, &a->result);
+	if (!a->client_gone)
+		deliver(a); /* what the last read brought */
 }
 
 /* A 404 or 405 that is no JSON error: the path may be the wrong one. */

@@ -62,18 +62,18 @@ deadline_ask(struct deadline *d)
 }
 
 void
-deadline_byte(struct deadline *d)
+deadline_byte(struct deadline *d, long long now_ms)
 {
-	d->last_byte = deadline_now_ms();
+	d->last_byte = now_ms;
 	if (d->answered == 0)
 		d->answered = d->last_byte;
 	arm(d);
 }
 
 void
-deadline_pause(struct deadline *d)
+deadline_pause(struct deadline *d, long long now_ms)
 {
-	d->paused = deadline_now_ms();
+	d->paused = now_ms;
 	atomic_store(&d->at_ms, NEVER);
 }
 
@@ -89,10 +89,10 @@ deadline_resume(struct deadline *d)
 }
 
 bool
-deadline_is_over(struct deadline *d)
+deadline_is_over(struct deadline *d, long long now_ms)
 {
 	return atomic_load(&d->has_passed) ||
-	       deadline_now_ms() >= atomic_load(&d->at_ms);
+	       now_ms >= atomic_load(&d->at_ms);
 }
 
 static bool

@@ -29,16 +29,17 @@ struct deadline {
  * own. */
 void deadline_init(struct deadline *d, long first_byte_ms, long idle_ms);
 
-/* The request leaves; a byte came. */
+/* The request leaves; a byte came.  `now_ms` is deadline_now_ms(), which costs
+ * enough to be read once for all that is done with an event. */
 void deadline_ask(struct deadline *d);
-void deadline_byte(struct deadline *d);
+void deadline_byte(struct deadline *d, long long now_ms);
 
-/* Between these the upstream's clock stands still: we are at work, or wait
- * for a slow client. */
-void deadline_pause(struct deadline *d);
+/* Between these the upstream's clock stands still: we may wait for a
+ * slow client. */
+void deadline_pause(struct deadline *d, long long now_ms);
 void deadline_resume(struct deadline *d);
 
-bool deadline_is_over(struct deadline *d);
+bool deadline_is_over(struct deadline *d, long long now_ms);
 
 struct deadlines *deadlines_new(void);
 void deadlines_free(struct deadlines *all);

@@ -27,6 +27,8 @@
 
 #define TICK_MS	       900 /* libcurl looks once a second, or sooner */
 #define MAX_HEAD_BYTES ((size_t)256 * 1024)
+/* One read of compressed bytes can hold any number of plain ones. */
+#define MAX_READ_BYTES ((size_t)32 * 1024)
 
 /*
  * How long a kept connection may have rested.  Small servers close theirs
@@ -51,6 +53,7 @@ struct run {
 	struct headers headers;
 	struct curl_slist *lines;
 	size_t max_reply_bytes, head_bytes, body_bytes;
+	size_t read_bytes; /* of the body, since the last end_read() */
 	long long started, last_tick; /* on deadline_now_ms()'s clock */
 	bool has_head, is_stopped, is_late, is_too_large, is_no_http;
 	char curl_error[CURL_ERROR_SIZE];
@@ -83,7 +86,7 @@ end_head(struct run *r)
 		return 0;
 	r->head.status = (int)status;
 	r->has_head = true;
-	deadline_pause(&r->deadline);
+	deadline_pause(&r->deadline, deadline_now_ms());
 	if (r->call->on_head != NULL)
 		rc = r->call->on_head(r->call->cookie, &r->head);
 	deadline_resume(&r->deadline);
@@ -98,7 +101,7 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 	int rc = 0;
 
 	len *= size;
-	deadline_byte(&r->deadline);
+	deadline_byte(&r->deadline, deadline_now_ms());
 	r->head_bytes += len;
 	if (r->head_bytes > MAX_HEAD_BYTES)
 		r->is_no_http = true;
@@ -113,6 +116,22 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 	return rc == -1 || r->is_no_http ? 0 : len;
 }
 
+/* The whole of a read has been through on_body. */
+static int
+end_read(struct run *r, long long now_ms)
+{
+	int rc = 0;
+
+	r->read_bytes = 0;
+	deadline_byte(&r->deadline, now_ms);
+	if (r->call->on_read == NULL)
+		return 0;
+	deadline_pause(&r->deadline, now_ms);
+	rc = r->call->on_read(r->call->cookie);
+	deadline_resume(&r->deadline);
+	return rc;
+}
+
 static size_t
 on_body(char *bytes, size_t size, size_t len, void *cookie)
 {
@@ -120,7 +139,6 @@ on_body(char *bytes, size_t size, size_t len, void *cookie)
 	int rc = 0;
 
 	len *= size;
-	deadline_byte(&r->deadline);
 	if (!r->has_head) {
 		r->is_no_http = true;
 		return 0;
@@ -131,34 +149,47 @@ on_body(char *bytes, size_t size, size_t len, void *cookie)
 		return 0;
 	}
 	r->body_bytes += len;
-	deadline_pause(&r->deadline);
+	r->read_bytes += len;
 	if (r->call->on_body != NULL)
 		rc = r->call->on_body(r->call->cookie, bytes, len);
-	deadline_resume(&r->deadline);
+	if (rc == 0 && r->read_bytes >= MAX_READ_BYTES)
+		rc = end_read(r, deadline_now_ms());
 	r->is_stopped |= rc == -1;
 	return rc == -1 ? 0 : len;
 }
 
-/* Comes with every event and at least once a second. */
+static int
+tick(struct run *r, long long now_ms)
+{
+	int rc;
+
+	r->last_tick = now_ms;
+	deadline_pause(&r->deadline, now_ms);
+	rc = r->call->on_tick(
+	    r->call->cookie, (long)(now_ms - r->deadline.last_byte));
+	deadline_resume(&r->deadline);
+	return rc;
+}
+
+/* Comes after each read, however many chunks it held, and at least once a
+ * second. */
 static int
 on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
     curl_off_t up_total, curl_off_t up)
 {
 	struct run *r = cookie;
 	long long now = deadline_now_ms();
-	int rc;
+	int rc = 0;
 
 	(void)down_total, (void)down, (void)up_total, (void)up;
-	r->is_late |= deadline_is_over(&r->deadline);
+	r->is_late |= r->read_bytes == 0 && deadline_is_over(&r->deadline, now);
 	if (r->is_late || handle_is_cancelled(r->handle))
 		return 1;
-	if (r->call->on_tick == NULL || now - r->last_tick < TICK_MS)
-		return 0;
-	r->last_tick = now;
-	deadline_pause(&r->deadline);
-	rc = r->call->on_tick(
-	    r->call->cookie, (long)(now - r->deadline.last_byte));
-	deadline_resume(&r->deadline);
+	if (r->read_bytes > 0)
+		rc = end_read(r, now);
+	if (rc == 0 && r->call->on_tick != NULL &&
+	    now - r->last_tick >= TICK_MS)
+		rc = tick(r, now);
 	r->is_stopped |= rc == -1;
 	return rc == -1;
 }
