@@ -91,8 +91,7 @@ deadline_resume(struct deadline *d)
 bool
 deadline_is_over(struct deadline *d, long long now_ms)
 {
-	return atomic_load(&d->has_passed) ||
-	       now_ms >= atomic_load(&d->at_ms);
+	return atomic_load(&d->has_passed) || now_ms >= atomic_load(&d->at_ms);
 }
 
 static bool

@@ -47,8 +47,10 @@ struct upstream_call {
 	 * on_head comes once, before the first on_body (not for 1xx). */
 	int (*on_head)(void *cookie, const struct upstream_head *head);
 	int (*on_body)(void *cookie, const char *bytes, size_t len);
-	/* After the last on_body of a read from the socket: nothing more is there
-	 * for now.  Not after the last of all.  May wait for the client. */
+	/* After the last on_body of a read from the socket: nothing more is
+	 * there for now.  May be left out
+	 * behind the last of all.  May wait for the client.
+	 */
 	int (*on_read)(void *cookie);
 	/* About once a second, also in silence, before the head too;
 	 * silent_ms: since the last byte (or the start). */

@@ -57,14 +57,7 @@ buf_reserve(struct buf *b, size_t len)
 }
 
 void
-buf_commit(struct buf *b, size_t len)
-{
-	b->len += len;
-	b->data[b->len] = '\0';
-}
-
-void
-buf_add(struct buf *b, const void *bytes, size_t len)
+buf_add_slowly(struct buf *b, const void *bytes, size_t len)
 {
 	char *room;
 
@@ -78,12 +71,6 @@ void
 buf_add_str(struct buf *b, const char *text)
 {
 	buf_add(b, text, strlen(text));
-}
-
-void
-buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void

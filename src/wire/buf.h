@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char *data;	  /* NUL after the last byte once anything was added */
@@ -29,9 +30,9 @@ void buf_reset(struct buf *b);
  * Each appends; on failure sets `failed`, drops what was to be added and
  * every later addition.
  */
-void buf_add(struct buf *b, const void *bytes, size_t len);
+static inline void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_add_str(struct buf *b, const char *text);
-void buf_add_char(struct buf *b, char c);
+static inline void buf_add_char(struct buf *b, char c);
 void buf_add_int(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -44,7 +45,7 @@ void buf_printf(struct buf *b, const char *format, ...)
  * `failed` set.  Follow with buf_commit() of the count really written.
  */
 char *buf_reserve(struct buf *b, size_t len);
-void buf_commit(struct buf *b, size_t len);
+static inline void buf_commit(struct buf *b, size_t len);
 
 /* Drops the first `len` bytes (all, if there are fewer). */
 void buf_consume(struct buf *b, size_t len);
@@ -57,5 +58,45 @@ char *buf_take(struct buf *b, size_t *len);
 
 /* The bytes as a string, "" if none; borrowed until the next change. */
 const char *buf_str(const struct buf *b);
+
+/* -- what is done for each event: where there is room, without a call ------ */
+
+void buf_add_slowly(struct buf *b, const void *bytes, size_t len);
+
+static inline bool
+buf_has_room(const struct buf *b, size_t len)
+{
+	return !b->failed && b->cap > b->len && len < b->cap - b->len &&
+	       len <= b->max_bytes - b->len;
+}
+
+static inline void
+buf_commit(struct buf *b, size_t len)
+{
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+static inline void
+buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	if (len == 0 || !buf_has_room(b, len)) {
+		buf_add_slowly(b, bytes, len);
+		return;
+	}
+	memcpy(b->data + b->len, bytes, len);
+	buf_commit(b, len);
+}
+
+static inline void
+buf_add_char(struct buf *b, char c)
+{
+	if (!buf_has_room(b, 1)) {
+		buf_add_slowly(b, &c, 1);
+		return;
+	}
+	b->data[b->len] = c;
+	buf_commit(b, 1);
+}
 
 #endif

@@ -955,11 +955,51 @@ bytes_that_drip_are_not_silence(void **state)
 	loopback_stop(l);
 }
 
-static void
-wait_long(struct brought *b)
+static int
+read_slowly(void *cookie)
 {
-	(void)b;
+	(void)cookie;
 	sleep_ms(600);
+	return 0;
+}
+
+static void
+serve_three_at_once(struct loopback *l, int fd)
+{
+	while (hear(l, fd))
+		say(fd, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+				"2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n");
+}
+
+/* How much had come when a read was through. */
+static size_t len_at_read;
+static int reads;
+
+static int
+count_read(void *cookie)
+{
+	len_at_read = ((struct brought *)cookie)->len;
+	reads++;
+	return 0;
+}
+
+static void
+the_chunks_of_one_read_are_told_to_be_through_once(void **state)
+{
+	struct loopback *l = loopback_start(serve_three_at_once);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	reads = 0;
+	a->call.on_read = count_read;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	assert_string_equal(a->got.body, "abcdef");
+	assert_int_equal(reads, 1);
+	assert_int_equal(len_at_read, 6);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
 }
 
 static void
@@ -970,7 +1010,7 @@ a_slow_reader_of_ours_is_not_the_upstreams_silence(void **state)
 
 	(void)state;
 	a->call.idle_timeout_ms = 300;
-	a->got.at_body = wait_long;
+	a->call.on_read = read_slowly;
 	perform(a);
 	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
 	free(a);
@@ -1169,6 +1209,8 @@ main(void)
 		cmocka_unit_test(a_callback_ends_the_call),
 		cmocka_unit_test(silence_ends_at_its_limit),
 		cmocka_unit_test(bytes_that_drip_are_not_silence),
+		cmocka_unit_test(
+		    the_chunks_of_one_read_are_told_to_be_through_once),
 		cmocka_unit_test(
 		    a_slow_reader_of_ours_is_not_the_upstreams_silence),
 		cmocka_unit_test(the_total_limit_ends_a_call_that_drips),
