@@ -154,3 +154,20 @@ admit_refuse_overload(struct fault *why)
 	return fault_set(why, FAULT_OVERLOADED,
 	    "Too many connections (MAX_CONNECTIONS): try again.");
 }
+
+const char *
+admit_client_key(struct exchange *x)
+{
+	const char *bearer = exchange_header(x, "authorization");
+	const char *key = exchange_header(x, "x-api-key");
+	const struct settings *s = exchange_settings(x);
+
+	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0) {
+		bearer += 7;
+		if (!secret_admits(s->proxy_keys, s->n_proxy_keys, bearer))
+			return bearer;
+	}
+	if (key != NULL && !secret_admits(s->proxy_keys, s->n_proxy_keys, key))
+		return key;
+	return NULL;
+}

@@ -26,4 +26,8 @@ int admit(
 /* What comes in over the limit of connections. */
 int admit_refuse_overload(struct fault *why);
 
+/* The credential the client means for the upstream, and not for us: Bearer
+ * first.  Borrowed from the exchange; NULL if there is none. */
+const char *admit_client_key(struct exchange *x);
+
 #endif

@@ -169,11 +169,11 @@ exchange_each_header(struct exchange *x,
 	    x->connection, MHD_HEADER_KIND, visit_value, &v);
 }
 
-const char *
-exchange_body(const struct exchange *x, size_t *len)
+void
+exchange_move_body(struct exchange *x, struct buf *to)
 {
-	*len = x->body.len;
-	return buf_str(&x->body);
+	*to = x->body;
+	buf_init(&x->body, to->max_bytes);
 }
 
 int

@@ -23,7 +23,9 @@ const char *exchange_path(const struct exchange *x); /* no query */
 const char *exchange_header(struct exchange *x, const char *name);
 /* All values of a header joined by ", " into `out`. */
 void exchange_header_all(struct exchange *x, const char *name, struct buf *out);
-const char *exchange_body(const struct exchange *x, size_t *len);
+/* Hands the body over: an exchange ends when its client leaves, and what a
+ * worker still reads must outlive that. */
+void exchange_move_body(struct exchange *x, struct buf *to);
 int exchange_fd(const struct exchange *x);		 /* client's socket */
 long long exchange_started_ms(const struct exchange *x); /* monotonic */
 /* The settings as they were when the request came; borrowed. */

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/admit.h"
 #include "server/attempts.h"
 #include "server/asking.h"
 #include "server/cancel.h"
@@ -44,6 +44,9 @@ struct relay {
 	struct settings *settings;
 	struct exchange *exchange; /* only on the connection's thread */
 	int client_fd;
+	/* The worker's own: the exchange may end before it does. */
+	struct buf body;
+	char *client_key, *session_id; /* or NULL */
 	struct message_request request;
 	struct json_doc extra; /* UPSTREAM_BODY */
 	struct attempts attempts;
@@ -69,24 +72,6 @@ random_text(void *cookie, char *out, size_t len)
 {
 	(void)cookie;
 	secret_random_text(out, len);
-}
-
-/* The client's own credential: Bearer first.  May be NULL. */
-static const char *
-client_key(struct exchange *x)
-{
-	const char *bearer = exchange_header(x, "authorization");
-	const char *key = exchange_header(x, "x-api-key");
-	const struct settings *s = exchange_settings(x);
-
-	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0) {
-		bearer += 7;
-		if (!secret_admits(s->proxy_keys, s->n_proxy_keys, bearer))
-			return bearer;
-	}
-	if (key != NULL && !secret_admits(s->proxy_keys, s->n_proxy_keys, key))
-		return key;
-	return NULL;
 }
 
 static struct relay *
@@ -131,6 +116,9 @@ relay_drop(struct relay *r)
 	attempts_clear(&r->attempts);
 	message_request_clear(&r->request);
 	json_doc_clear(&r->extra);
+	buf_clear(&r->body);
+	free(r->client_key);
+	free(r->session_id);
 	cancel_clear(&r->cancel);
 	settings_drop(r->settings);
 	pthread_cond_destroy(&r->changed);
@@ -164,9 +152,11 @@ parse(struct relay *r, bool count_only, struct fault *why)
 		.interleaved_thinking =
 		    names_beta(r->exchange, "interleaved-thinking"),
 	};
-	const char *body = exchange_body(r->exchange, &r->in_bytes);
-	const char *extra = r->settings->upstream_body;
+	const char *extra = r->settings->upstream_body, *body;
 
+	exchange_move_body(r->exchange, &r->body);
+	body = buf_str(&r->body);
+	r->in_bytes = r->body.len;
 	verbose_body(r->settings, "from client", body, r->in_bytes);
 	if (message_request_parse(
 		&r->request, body, r->in_bytes, &rules, why) == -1)
@@ -181,6 +171,20 @@ parse(struct relay *r, bool count_only, struct fault *why)
 	return 0;
 }
 
+/* Keeps what the head says to the worker.  0, or -1 with the fault. */
+static int
+keep_head(struct relay *r, struct fault *why)
+{
+	const char *key = admit_client_key(r->exchange);
+	const char *session =
+	    exchange_header(r->exchange, "x-claude-code-session-id");
+
+	if ((key != NULL && (r->client_key = strdup(key)) == NULL) ||
+	    (session != NULL && (r->session_id = strdup(session)) == NULL))
+		return fault_no_memory(why);
+	return 0;
+}
+
 /* Everything up to the upstream call. */
 static int
 prepare(struct relay *r, bool count_only)
@@ -190,18 +194,18 @@ prepare(struct relay *r, bool count_only)
 	bool thinks;
 
 	attempts_init(a, r->server, r->settings);
-	if (parse(r, count_only, &a->fault) == -1)
+	if (parse(r, count_only, &a->fault) == -1 ||
+	    keep_head(r, &a->fault) == -1)
 		return -1;
 	thinks = req->thinking == THINKING_ENABLED ||
 		 req->thinking == THINKING_ADAPTIVE;
 	a->request = req;
 	a->cancel = &r->cancel;
 	a->began_ms = r->began_ms;
-	a->client_key = client_key(r->exchange);
+	a->client_key = r->client_key;
 	a->context = (struct request_context){
 		.model = model_route(&r->settings->routes, req->model, thinks),
-		.session_id =
-		    exchange_header(r->exchange, "x-claude-code-session-id"),
+		.session_id = r->session_id,
 		.extra_body = r->extra.root,
 		.extra_doc = &r->extra,
 	};
