@@ -341,6 +341,10 @@ the_wait_is_found_wherever_it_is_told(void **state)
 	assert_int_equal(wait_of(429, "{}", "-5", NULL), 0);
 	assert_int_equal(
 	    wait_of(429, "{}", "99999999999999999999", NULL), 604800000);
+	assert_int_equal(
+	    wait_of(
+		429, "{}", "Tue, 14 Nov 2023 9223372036854775807:59:59", NULL),
+	    0);
 	assert_int_equal(wait_of(429,
 			     "{'error':{'message':'m','metadata':{"
 			     "'retry_after_seconds':12.5}}}",

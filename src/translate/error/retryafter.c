@@ -132,6 +132,12 @@ days_of(long year, long month, long day)
 	       of_year - 719468;
 }
 
+static long
+bounded(long n)
+{
+	return n < 100000 ? n : 100000;
+}
+
 /*
  * An HTTP date in any of the three forms of RFC 9110 section 5.6.7: in all of
  * them the day stands before the year, and only the month is a known word.
@@ -152,13 +158,16 @@ read_date(const char *p, long long *unix_time)
 				month = month_of(p);
 			p += len;
 		} else if (isdigit((unsigned char)*p)) {
-			n = strtol(p, &end, 10);
+			/* Of a number too long for a date nothing is left to
+			 * overflow. */
+			n = bounded(strtol(p, &end, 10));
 			if (*end == ':' && isdigit((unsigned char)end[1])) {
-				clock =
-				    n * 3600 + strtol(end + 1, &end, 10) * 60;
+				clock = n * 3600 +
+					bounded(strtol(end + 1, &end, 10)) * 60;
 				if (*end == ':' &&
 				    isdigit((unsigned char)end[1]))
-					clock += strtol(end + 1, &end, 10);
+					clock +=
+					    bounded(strtol(end + 1, &end, 10));
 			} else if (day == -1) {
 				day = n;
 			} else if (year == -1) {
