@@ -24,6 +24,7 @@ static const char *const form_names[] = {
 	[FORM_REASONING_DETAILS] = "reasoning_details",
 	[FORM_CONTENT_PARTS] = "content",
 	[FORM_THINK_TAGS] = "think",
+	[FORM_THOUGHT_TAGS] = "thought",
 };
 #define N_FORMS (sizeof(form_names) / sizeof(*form_names))
 

@@ -25,6 +25,8 @@ enum reasoning_form {
 	FORM_REASONING_DETAILS, /* "reasoning_details" */
 	FORM_CONTENT_PARTS,	/* "content": parts thinking/reasoning */
 	FORM_THINK_TAGS,	/* "think" */
+	FORM_THOUGHT_TAGS,	/* "thought": Gemini's spelling of the tags */
+	FORM_LAST = FORM_THOUGHT_TAGS,
 };
 
 struct envelope_signature {

@@ -79,6 +79,7 @@ openai_delta_read(const cJSON *object, struct openai_delta *delta)
 		FIELD(openai_delta, reasoning),
 		FIELD(openai_delta, reasoning_text),
 		FIELD(openai_delta, reasoning_details),
+		FIELD(openai_delta, thinking_blocks),
 		FIELD(openai_delta, reasoning_opaque),
 		FIELD(openai_delta, refusal),
 		FIELD(openai_delta, audio),

@@ -39,6 +39,7 @@ struct openai_delta {
 	const cJSON *reasoning;
 	const cJSON *reasoning_text;
 	const cJSON *reasoning_details;
+	const cJSON *thinking_blocks; /* LiteLLM: Anthropic's own */
 	const cJSON *reasoning_opaque;
 	const cJSON *refusal;
 	const cJSON *audio;

@@ -36,7 +36,7 @@ what_is_put_in_comes_out(void **state)
 	struct buf out;
 
 	(void)state;
-	for (int form = FORM_NONE; form <= FORM_THINK_TAGS; form++) {
+	for (int form = FORM_NONE; form <= FORM_LAST; form++) {
 		e = (struct envelope){ (enum reasoning_form)form, text,
 			sizeof(text) - 1, details, opaque, signatures, 2 };
 		buf_init(&out, 10000);

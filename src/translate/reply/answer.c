@@ -178,7 +178,7 @@ void
 answer_repeat(struct answer *a, struct json_slice body, int form)
 {
 	if (form == FORM_NONE) {
-		content_text(&a->content, body);
+		content_delta(&a->content, body);
 	} else if (form == PLAIN_ARGUMENTS) {
 		a->plain_call.text = body;
 		blocks_call(&a->blocks, &a->plain_context, &a->plain_call);

@@ -17,7 +17,7 @@
 #define COMPLAINT_MAX 65536
 
 /* Not a form of reasoning: see answer.plain_form. */
-enum { PLAIN_ARGUMENTS = FORM_THINK_TAGS + 1 };
+enum { PLAIN_ARGUMENTS = FORM_LAST + 1 };
 
 struct answer {
 	struct blocks blocks;

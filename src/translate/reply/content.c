@@ -7,6 +7,10 @@
 #include "translate/reply/blocks.h"
 #include "translate/reply/terms.h"
 
+/* Of the first delta, to tell cumulative ones from words said twice. */
+#define CUMULATION_MIN 4
+#define CUMULATION_MAX 1024
+
 void
 content_init(struct content *c, struct blocks *blocks,
     const struct reply_terms *terms, size_t max_bytes)
@@ -26,6 +30,7 @@ content_init(struct content *c, struct blocks *blocks,
 	buf_init(&c->bytes, max_bytes);
 	buf_init(&c->passed, max_bytes);
 	buf_init(&c->body, max_bytes);
+	buf_init(&c->told, max_bytes);
 }
 
 void
@@ -37,6 +42,7 @@ content_clear(struct content *c)
 	buf_clear(&c->bytes);
 	buf_clear(&c->passed);
 	buf_clear(&c->body);
+	buf_clear(&c->told);
 }
 
 bool
@@ -44,7 +50,7 @@ content_failed(const struct content *c)
 {
 	return c->think.held.failed || c->stop.held.failed ||
 	       c->joined.failed || c->bytes.failed || c->passed.failed ||
-	       c->body.failed;
+	       c->body.failed || c->told.failed;
 }
 
 const char *
@@ -113,7 +119,9 @@ take_piece(void *cookie, bool is_thought, const char *bytes, size_t len)
 		return;
 	buf_reset(&c->body);
 	json_escape(&c->body, bytes, len);
-	blocks_thought(c->blocks, FORM_THINK_TAGS,
+	blocks_thought(c->blocks,
+	    c->think.tags == THINK_TAGS_THOUGHT ? FORM_THOUGHT_TAGS
+						: FORM_THINK_TAGS,
 	    (struct json_slice){ buf_str(&c->body), c->body.len });
 }
 
@@ -155,6 +163,58 @@ content_text(struct content *c, struct json_slice body)
 		return;
 	flush_thought_half(c);
 	pass_body(c, splice_next(&c->text, body, &c->joined));
+}
+
+/* Whether a text is one piece said twice or more, as "ha ha ": what goes on
+ * like it is then no sign of anything. */
+static bool
+is_periodic(struct json_slice body)
+{
+	for (size_t period = 1; period <= body.len / 2; period++)
+		if (memcmp(body.text, body.text + period, body.len - period) ==
+		    0)
+			return true;
+	return false;
+}
+
+/* Whether a first delta is telling enough to be known again. */
+static bool
+may_cumulate(struct json_slice body)
+{
+	return body.len >= CUMULATION_MIN && body.len <= CUMULATION_MAX &&
+	       !is_periodic(body);
+}
+
+/* What a delta adds to the last one. */
+static struct json_slice
+take_new(struct content *c, struct json_slice body)
+{
+	size_t told = c->told.len;
+
+	if (told == 0 ? may_cumulate(body)
+		      : body.len > told &&
+			    memcmp(body.text, c->told.data, told) == 0) {
+		buf_add(&c->told, body.text + told, body.len - told);
+		return (struct json_slice){ body.text + told, body.len - told };
+	}
+	if (told > 0 && c->is_cumulative && body.len == told &&
+	    memcmp(body.text, c->told.data, told) == 0)
+		return (struct json_slice){ body.text, 0 };
+	c->is_cumulation_over = true;
+	buf_clear(&c->told);
+	return body;
+}
+
+void
+content_delta(struct content *c, struct json_slice body)
+{
+	size_t len = body.len;
+
+	if (body.len > 0 && !c->is_cumulation_over) {
+		body = take_new(c, body);
+		c->is_cumulative |= body.len < len;
+	}
+	content_text(c, body);
 }
 
 /* No sequence goes on behind another block. */

@@ -29,6 +29,8 @@ struct content {
 	size_t prefill_met;   /* bytes of the prefill met so far */
 	bool is_prefill_over; /* met, or not repeated */
 	struct buf joined, bytes, passed, body;
+	struct buf told; /* the last delta, while each may repeat it */
+	bool is_cumulative, is_cumulation_over;
 };
 
 void content_init(struct content *c, struct blocks *blocks,
@@ -37,6 +39,13 @@ void content_clear(struct content *c);
 
 /* A piece of content, an escaped body. */
 void content_text(struct content *c, struct json_slice body);
+
+/*
+ * The same for a stream's delta.  Some servers (DashScope without
+ * incremental_output) say with each delta all the text so far: where the
+ * second one begins with the whole first one, only what is new counts.
+ */
+void content_delta(struct content *c, struct json_slice body);
 
 /* A piece of reasoning that came in a form of its own. */
 void content_thought(

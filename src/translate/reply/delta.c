@@ -65,8 +65,10 @@ read_content(struct answer *a, const struct json_doc *doc, const cJSON *content)
 {
 	const cJSON *part;
 
-	if (cJSON_IsString(content))
+	if (cJSON_IsString(content) && a->is_whole)
 		content_text(&a->content, json_body(doc, content));
+	else if (cJSON_IsString(content))
+		content_delta(&a->content, json_body(doc, content));
 	else if (cJSON_IsObject(content))
 		read_part(a, doc, content);
 	else if (cJSON_IsArray(content))
@@ -138,6 +140,7 @@ read_reasoning(
 	has_text = read_reasoning_field(a, doc, d);
 	a->has_reasoning_field |= has_text;
 	read_details(a, doc, d->reasoning_details, !a->has_reasoning_field);
+	read_details(a, doc, d->thinking_blocks, !a->has_reasoning_field);
 	if (d->reasoning_opaque != NULL)
 		blocks_opaque(&a->blocks, doc, d->reasoning_opaque);
 }
@@ -148,9 +151,10 @@ read_reasoning(
 static bool
 says_only_text(const struct openai_delta *d)
 {
-	return d->reasoning_details == NULL && d->reasoning_opaque == NULL &&
-	       d->refusal == NULL && d->audio == NULL &&
-	       d->function_call == NULL && d->annotations == NULL;
+	return d->reasoning_details == NULL && d->thinking_blocks == NULL &&
+	       d->reasoning_opaque == NULL && d->refusal == NULL &&
+	       d->audio == NULL && d->function_call == NULL &&
+	       d->annotations == NULL;
 }
 
 /* Notes the text of a delta if that is all it says, for repeat.h.  Returns
@@ -265,7 +269,8 @@ is_text_choice(struct answer *a, int64_t choice, const struct openai_delta *d)
 	    (!cJSON_IsString(d->content) || *d->content->valuestring == '\0') &&
 	    d->reasoning_content == NULL && d->reasoning == NULL &&
 	    d->reasoning_text == NULL && d->refusal == NULL &&
-	    d->reasoning_details == NULL && d->audio == NULL)
+	    d->reasoning_details == NULL && d->thinking_blocks == NULL &&
+	    d->audio == NULL)
 		return true;
 	a->has_text_choice = true;
 	a->text_choice = choice;

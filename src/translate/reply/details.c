@@ -231,15 +231,28 @@ belongs(const struct detail *entry, const struct json_doc *doc,
 	       is_same(entry, doc, fragment, "id");
 }
 
+static bool
+is_signed(const struct detail *entry)
+{
+	const struct member *m = find_member(entry, "signature");
+
+	return m != NULL && strcmp(buf_str(&m->value), "null") != 0 &&
+	       strcmp(buf_str(&m->value), "\"\"") != 0;
+}
+
 int
 details_join(
     struct details *d, const struct json_doc *doc, const cJSON *fragment)
 {
 	struct detail *entry = NULL;
 	bool has_index = is_told(doc, fragment, "index");
+	const cJSON *type = json_get(fragment, "type");
 
-	if (!cJSON_IsObject(fragment))
+	if (!cJSON_IsObject(fragment) || json_is(type, "redacted_thinking"))
 		return details_add(d, doc, fragment);
+	if (json_is(type, "thinking") && d->n > 0 &&
+	    is_signed(&d->list[d->n - 1]) && (entry = new_entry(d)) == NULL)
+		return -1;
 	/* Without an index only neighbours belong together. */
 	for (size_t i = d->n; i > 0 && entry == NULL; i--) {
 		if (belongs(&d->list[i - 1], doc, fragment))

@@ -31,7 +31,9 @@ details_add(struct details *d, const struct json_doc *doc, const cJSON *entry);
 
 /*
  * Takes a fragment of reasoning_details: joined to an earlier one of the same
- * type and index, unless both have ids that differ.
+ * type and index, unless both have ids that differ.  Of blocks as Anthropic
+ * has them (thinking_blocks) only thinking comes in fragments, and a signature
+ * is the end of its block.
  */
 int details_join(
     struct details *d, const struct json_doc *doc, const cJSON *fragment);

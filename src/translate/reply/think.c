@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The <think> parser.  Knows bytes, no events. */
+/* The parser of <think> and <thought>.  Knows bytes, no events. */
 #include "translate/reply/think.h"
 
 #include <string.h>
 
-#define OPEN	  "<think>"
-#define OPEN_LEN  (sizeof(OPEN) - 1)
-#define CLOSE	  "</think>"
-#define CLOSE_LEN (sizeof(CLOSE) - 1)
-#define HELD_MAX  1024 /* bytes of white space held for a tag that may come */
+static const struct {
+	const char *open, *close;
+	size_t open_len, close_len;
+} tags[] = {
+	[THINK_TAGS_THINK] = { "<think>", "</think>", 7, 8 },
+	[THINK_TAGS_THOUGHT] = { "<thought>", "</thought>", 9, 10 },
+};
+
+#define HELD_MAX 1024 /* bytes of white space held for a tag that may come */
 
 void
 think_init(struct think *t, enum think_place place, size_t max_bytes)
 {
 	t->place = place;
+	t->tags = THINK_TAGS_THINK;
 	buf_init(&t->held, max_bytes);
 }
 
@@ -37,14 +42,15 @@ is_blank(char c)
 
 /* Finds the closing tag; NULL if there is none. */
 static const char *
-find_close(const char *text, size_t len)
+find_close(const struct think *t, const char *text, size_t len)
 {
 	const char *at = text, *end = text + len;
 
 	while ((at = memchr(at, '<', (size_t)(end - at))) != NULL) {
-		if ((size_t)(end - at) < CLOSE_LEN)
+		if ((size_t)(end - at) < tags[t->tags].close_len)
 			return NULL;
-		if (memcmp(at, CLOSE, CLOSE_LEN) == 0)
+		if (memcmp(at, tags[t->tags].close, tags[t->tags].close_len) ==
+		    0)
 			return at;
 		at++;
 	}
@@ -53,11 +59,14 @@ find_close(const char *text, size_t len)
 
 /* How many bytes at the end may belong to the closing tag and its newlines. */
 static size_t
-may_close(const char *text, size_t len)
+may_close(const struct think *t, const char *text, size_t len)
 {
-	size_t tag = len < CLOSE_LEN - 1 ? len : CLOSE_LEN - 1, newlines = 0;
+	size_t tag = tags[t->tags].close_len - 1, newlines = 0;
 
-	while (tag > 0 && memcmp(text + len - tag, CLOSE, tag) != 0)
+	if (tag > len)
+		tag = len;
+	while (
+	    tag > 0 && memcmp(text + len - tag, tags[t->tags].close, tag) != 0)
 		tag--;
 	while (newlines < HELD_MAX && newlines < len - tag &&
 	       is_newline(text[len - tag - newlines - 1]))
@@ -73,16 +82,24 @@ read_start(struct think *t, think_piece *piece, void *cookie)
 {
 	const char *text = buf_str(&t->held);
 	size_t blank = 0, rest;
+	bool may_open = false;
 
 	while (blank < t->held.len && is_blank(text[blank]))
 		blank++;
 	rest = t->held.len - blank;
-	if (rest >= OPEN_LEN && memcmp(text + blank, OPEN, OPEN_LEN) == 0) {
-		buf_consume(&t->held, blank + OPEN_LEN);
-		t->place = THINK_OPENED;
-		return true;
+	for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
+		const char *open = tags[i].open;
+		size_t len = tags[i].open_len;
+
+		if (rest >= len && memcmp(text + blank, open, len) == 0) {
+			buf_consume(&t->held, blank + len);
+			t->tags = (enum think_tags)i;
+			t->place = THINK_OPENED;
+			return true;
+		}
+		may_open |= rest < len && memcmp(text + blank, open, rest) == 0;
 	}
-	if (rest < OPEN_LEN && memcmp(text + blank, OPEN, rest) == 0) {
+	if (may_open) {
 		if (blank <= HELD_MAX)
 			return false;
 		piece(cookie, false, text, blank);
@@ -112,11 +129,11 @@ static bool
 read_inside(struct think *t, think_piece *piece, void *cookie)
 {
 	const char *text = buf_str(&t->held);
-	const char *close = find_close(text, t->held.len);
+	const char *close = find_close(t, text, t->held.len);
 	size_t keep, len;
 
 	if (close == NULL) {
-		keep = may_close(text, t->held.len);
+		keep = may_close(t, text, t->held.len);
 		len = t->held.len - keep;
 		if (len > 0)
 			piece(cookie, true, text, len);
@@ -124,7 +141,7 @@ read_inside(struct think *t, think_piece *piece, void *cookie)
 		return false;
 	}
 	len = (size_t)(close - text);
-	keep = len + CLOSE_LEN;
+	keep = len + tags[t->tags].close_len;
 	while (len > 0 && is_newline(text[len - 1]))
 		len--;
 	if (len > 0)

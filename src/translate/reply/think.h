@@ -3,9 +3,9 @@
 #define THINK_H
 
 /*
- * Parts a reply's content at <think>…</think> where that stands at its very
- * beginning; never later, where it may be code.  Newlines next to both tags
- * are dropped.
+ * Parts a reply's content at <think>…</think>, or <thought>…</thought>, where
+ * that stands at its very beginning; never later, where it may be code.
+ * Newlines next to both tags are dropped.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,10 @@ enum think_place {
 	THINK_OFF,    /* all is text from here on */
 };
 
+enum think_tags { THINK_TAGS_THINK, THINK_TAGS_THOUGHT };
+
 struct think {
+	enum think_tags tags; /* the spelling that was met */
 	enum think_place place;
 	struct buf held;
 };

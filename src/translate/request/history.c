@@ -124,6 +124,15 @@ is_unique(const cJSON *item)
 	       json_get_set(item, "signature") != NULL;
 }
 
+/* Entries of reasoning_details have types of their own: "reasoning.text". */
+static bool
+is_block(const cJSON *item)
+{
+	const cJSON *type = json_get(item, "type");
+
+	return json_is(type, "thinking") || json_is(type, "redacted_thinking");
+}
+
 /* Adds the items of an envelope's list that are not there yet. */
 static int
 add_details(struct thoughts *t, const char *details, uint64_t turn,
@@ -153,6 +162,8 @@ add_details(struct thoughts *t, const char *details, uint64_t turn,
 			continue;
 		if (t->details.len > 0)
 			buf_add_char(&t->details, ',');
+		else
+			t->are_blocks = is_block(item);
 		buf_add(&t->details, item_text.text, item_text.len);
 	}
 	json_doc_clear(&doc);
@@ -306,11 +317,14 @@ thoughts_clear(struct thoughts *t)
 void
 thoughts_put_tags(const struct thoughts *t, struct buf *content)
 {
-	if (t->form != FORM_THINK_TAGS || t->text.len == 0)
+	bool is_thought = t->form == FORM_THOUGHT_TAGS;
+
+	if ((t->form != FORM_THINK_TAGS && !is_thought) || t->text.len == 0)
 		return;
-	BUF_ADD_LIT(content, "<think>\\n");
+	buf_add_str(content, is_thought ? "<thought>\\n" : "<think>\\n");
 	buf_add(content, t->text.data, t->text.len);
-	BUF_ADD_LIT(content, "\\n</think>\\n\\n");
+	buf_add_str(
+	    content, is_thought ? "\\n</thought>\\n\\n" : "\\n</think>\\n\\n");
 }
 
 bool
@@ -338,8 +352,10 @@ add_details_field(cJSON *message, const struct thoughts *t)
 	buf_add_char(&list, '[');
 	buf_add(&list, t->details.data, t->details.len);
 	buf_add_char(&list, ']');
-	done = !list.failed && json_add_raw(message, "reasoning_details",
-				   (struct json_slice){ list.data, list.len });
+	done = !list.failed &&
+	       json_add_raw(message,
+		   t->are_blocks ? "thinking_blocks" : "reasoning_details",
+		   (struct json_slice){ list.data, list.len });
 	buf_clear(&list);
 	return done;
 }

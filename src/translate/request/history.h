@@ -32,6 +32,7 @@ struct thoughts {
 	struct buf details;	  /* the items, commas between them */
 	struct buf opaque;	  /* JSON */
 	bool has_details;	  /* perhaps none, but the list was there */
+	bool are_blocks; /* the details are LiteLLM's thinking_blocks */
 	struct envelope_signature *signatures; /* sorted by tool id */
 	size_t n_signatures;
 };
