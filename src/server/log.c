@@ -90,11 +90,14 @@ put_quoted(struct buf *line, const char *text, size_t len)
 static bool
 is_bare(const char *text, size_t len)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789._:/@%+,-*()[]~";
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i], low = (char)(c | 0x20);
 
-	return len > 0 && strspn(text, plain) == len;
+		if ((low < 'a' || low > 'z') && (c < '0' || c > '9') &&
+		    (c == '\0' || strchr("._:/@%+,-*()[]~", c) == NULL))
+			return false;
+	}
+	return len > 0;
 }
 
 static void
@@ -123,20 +126,31 @@ put_text(struct buf *line, const char *key, const char *text, bool json)
 		put_quoted(line, text, len);
 }
 
+/* Overwrites the digits that end at `end`. */
+static void
+set_digits(char *end, long value)
+{
+	for (; end[-1] == '0'; value /= 10)
+		*--end = (char)('0' + value % 10);
+}
+
 static void
 put_time(struct buf *line, bool json)
 {
-	char text[40];
+	char text[] = "-0000-00-00T00:00:00.000Z";
 	struct timespec now;
 	struct tm utc;
-	size_t len;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(
-	    text + len, sizeof(text) - len, ".%03ldZ", now.tv_nsec / 1000000);
-	put_text(line, "ts", text, json);
+	set_digits(text + 5, utc.tm_year + 1900L);
+	set_digits(text + 8, utc.tm_mon + 1);
+	set_digits(text + 11, utc.tm_mday);
+	set_digits(text + 14, utc.tm_hour);
+	set_digits(text + 17, utc.tm_min);
+	set_digits(text + 20, utc.tm_sec);
+	set_digits(text + 24, now.tv_nsec / 1000000);
+	put_text(line, "ts", text + 1, json);
 }
 
 static void

@@ -3,6 +3,7 @@
 #include "server/secret.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,20 +65,58 @@ random_bytes(unsigned char *out, size_t len)
 		abort();
 }
 
+/*
+ * Random bytes in store, since asking for a few costs as much as asking for
+ * many.  What was used is wiped; a child process starts with none.
+ */
+static _Thread_local struct {
+	unsigned char bytes[256];
+	size_t left; /* at the end of them */
+} store;
+
+static void
+forget_store(void)
+{
+	OPENSSL_cleanse(store.bytes, sizeof(store.bytes));
+	store.left = 0;
+}
+
+static void
+watch_forks(void)
+{
+	if (pthread_atfork(NULL, NULL, forget_store) != 0)
+		abort();
+}
+
+static unsigned char
+random_byte(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	unsigned char *at, byte;
+
+	if (store.left == 0) {
+		pthread_once(&once, watch_forks);
+		random_bytes(store.bytes, sizeof(store.bytes));
+		store.left = sizeof(store.bytes);
+	}
+	at = &store.bytes[sizeof(store.bytes) - store.left--];
+	byte = *at;
+	*at = 0;
+	return byte;
+}
+
 void
 secret_random_text(char *out, size_t len)
 {
-	unsigned char bytes[64];
 	size_t filled = 0;
+	unsigned byte;
 
 	while (filled < len) {
-		random_bytes(bytes, sizeof(bytes));
+		byte = random_byte();
 		/* 248 = 4 * 62: what lies above would favour some letters. */
-		for (size_t i = 0; i < sizeof(bytes) && filled < len; i++)
-			if (bytes[i] < 248)
-				out[filled++] = base62[bytes[i] % 62];
+		if (byte < 248)
+			out[filled++] = base62[byte % 62];
 	}
-	OPENSSL_cleanse(bytes, sizeof(bytes));
 }
 
 void

@@ -18,7 +18,7 @@ void watch_stop(struct watch *w);
 /*
  * Fires `c` with CANCEL_CLIENT_GONE when the peer of `client_fd` closes or
  * half-closes.  0, or -1 with errno.  After watch_remove() has returned the
- * watcher touches neither fd nor cancel again.
+ * watcher does not touch the cancel again; nor does it read or close the fd.
  */
 int watch_add(struct watch *w, int client_fd, struct cancel *c);
 void watch_remove(struct watch *w, int client_fd, struct cancel *c);

@@ -175,9 +175,10 @@ watch_add(struct watch *w, int client_fd, struct cancel *c)
 		at->turn = at->turn >= UINT32_MAX - 1 ? 0 : at->turn + 1;
 		at->cancel = c;
 		ev.data.u64 = event_name(client_fd, at->turn);
-		rc = epoll_ctl(w->epoll, EPOLL_CTL_ADD, client_fd, &ev);
-		if (rc == -1 && errno == EEXIST)
-			rc = epoll_ctl(w->epoll, EPOLL_CTL_MOD, client_fd, &ev);
+		/* A kept connection is still there from the request before. */
+		rc = epoll_ctl(w->epoll, EPOLL_CTL_MOD, client_fd, &ev);
+		if (rc == -1 && errno == ENOENT)
+			rc = epoll_ctl(w->epoll, EPOLL_CTL_ADD, client_fd, &ev);
 		if (rc == -1)
 			at->cancel = NULL;
 	}
@@ -185,17 +186,15 @@ watch_add(struct watch *w, int client_fd, struct cancel *c)
 	return rc;
 }
 
+/* The descriptor stays in the set, where its end is an event for nobody. */
 void
 watch_remove(struct watch *w, int client_fd, struct cancel *c)
 {
-	struct epoll_event unused = { 0 };
 	size_t fd = (size_t)client_fd;
 
 	pthread_mutex_lock(&w->lock);
-	if (client_fd >= 0 && fd < w->n_places && w->places[fd].cancel == c) {
-		epoll_ctl(w->epoll, EPOLL_CTL_DEL, client_fd, &unused);
+	if (client_fd >= 0 && fd < w->n_places && w->places[fd].cancel == c)
 		w->places[fd].cancel = NULL;
-	}
 	pthread_mutex_unlock(&w->lock);
 }
 

@@ -196,48 +196,52 @@ static const struct rule {
 };
 /* clang-format on */
 
-/* Copies the next item of a list with bars.  False at its end. */
-static bool
-next_item(const char **list, char *item, size_t cap)
+/* The length of the item that a list with bars begins with. */
+static size_t
+item_len(const char *list)
 {
-	size_t len = strcspn(*list, "|");
+	const char *bar = strchr(list, '|');
 
-	if (**list == '\0' || len >= cap)
-		return false;
-	memcpy(item, *list, len);
-	item[len] = '\0';
-	*list += len + ((*list)[len] == '|');
-	return true;
+	return bar != NULL ? (size_t)(bar - list) : strlen(list);
 }
 
 static bool
-is_host(const char *host, const char *list)
+is_host(const char *host, size_t len, const char *list)
 {
-	size_t len = strlen(host), n;
-	char item[80];
+	size_t n;
 
 	if (list == NULL)
 		return true;
-	while (next_item(&list, item, sizeof(item))) {
-		n = strlen(item);
-		if (n <= len && strcmp(host + len - n, item) == 0 &&
+	for (;; list += n + 1) {
+		n = item_len(list);
+		if (n <= len && memcmp(host + len - n, list, n) == 0 &&
 		    (n == len || host[len - n - 1] == '.'))
 			return true;
+		if (list[n] == '\0')
+			return false;
 	}
-	return false;
 }
 
 static bool
 is_model(const char *model, const char *list)
 {
 	char item[80];
+	size_t n;
 
 	if (list == NULL)
 		return true;
-	while (next_item(&list, item, sizeof(item)))
-		if (model_glob(item, model))
-			return true;
-	return false;
+	for (;; list += n + 1) {
+		n = item_len(list);
+		if (n < sizeof(item) &&
+		    (*list == *model || *list == '*' || *list == '?')) {
+			memcpy(item, list, n);
+			item[n] = '\0';
+			if (model_glob(item, model))
+				return true;
+		}
+		if (list[n] == '\0')
+			return false;
+	}
 }
 
 static void
@@ -282,8 +286,9 @@ void
 dialect_resolve(const struct profile *configured, const char *host,
     const char *model, struct profile *out)
 {
+	size_t n = 0, host_len;
+	bool is_here = false;
 	char name[256];
-	size_t n = 0;
 
 	for (; n < sizeof(name) - 1 && model[n] != '\0'; n++)
 		name[n] = (char)tolower((unsigned char)model[n]);
@@ -291,10 +296,14 @@ dialect_resolve(const struct profile *configured, const char *host,
 	*out = *configured;
 	if (host == NULL)
 		host = "";
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (is_host(host, rules[i].host) &&
-		    is_model(name, rules[i].model))
+	host_len = strlen(host);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		/* Rules for the same hosts stand together. */
+		if (i == 0 || rules[i].host != rules[i - 1].host)
+			is_here = is_host(host, host_len, rules[i].host);
+		if (is_here && is_model(name, rules[i].model))
 			fill(out, &rules[i].says);
+	}
 	if (out->tools_need_effort_none == EFFORT_NONE_AUTO)
 		out->tools_need_effort_none = refuses_tools_with_reasoning(name)
 						  ? EFFORT_NONE_TRUE

@@ -331,13 +331,14 @@ static int
 add_block(struct writer *w, const struct block *b, struct fault *why)
 {
 	char path[BLOCK_PATH_MAX];
-	struct media_source from = { w->c->doc, w->c->profile,
-		block_path(b, path) };
+	struct media_source from = { w->c->doc, w->c->profile, path };
 
-	switch (b->type) {
-	case BLOCK_TEXT:
+	if (b->type == BLOCK_TEXT) {
 		parts_add_text(&w->parts, json_body(w->c->doc, b->text));
 		return 0;
+	}
+	block_path(b, path);
+	switch (b->type) {
 	case BLOCK_IMAGE:
 		return media_add_image(&from, b->json, &w->parts, why);
 	case BLOCK_DOCUMENT:

@@ -90,6 +90,11 @@ read_id(const struct block *b, const char *type, const char *key,
 	const cJSON *member = json_get(b->json, key);
 	char path[BLOCK_PATH_MAX];
 
+	if (cJSON_IsString(member) && member->valuestring[0] != '\0' &&
+	    strlen(member->valuestring) <= ID_MAX_CLIENT) {
+		*text = member->valuestring;
+		return 0;
+	}
 	block_path(b, path);
 	if (member == NULL)
 		return REFUSE("%s.%s.%s: Field required", path, type, key);
@@ -100,12 +105,8 @@ read_id(const struct block *b, const char *type, const char *key,
 		return REFUSE("%s.%s.%s: String should have at least 1 "
 			      "character",
 		    path, type, key);
-	if (strlen(member->valuestring) > ID_MAX_CLIENT)
-		return REFUSE("%s.%s.%s: String should have at most %d "
-			      "characters",
-		    path, type, key, ID_MAX_CLIENT);
-	*text = member->valuestring;
-	return 0;
+	return REFUSE("%s.%s.%s: String should have at most %d characters",
+	    path, type, key, ID_MAX_CLIENT);
 }
 
 static int
@@ -159,6 +160,12 @@ read_type(struct block *b, enum role role, struct fault *why)
 	const cJSON *type = json_get(b->json, "type");
 	char path[BLOCK_PATH_MAX];
 
+	if (cJSON_IsString(type))
+		for (size_t i = 0; i < N_TYPES; i++)
+			if (json_is(type, block_types[i].name)) {
+				b->type = block_types[i].type;
+				return check_role(b, i, role, why);
+			}
 	block_path(b, path);
 	if (!cJSON_IsObject(b->json))
 		return REFUSE("%s: Input should be an object", path);
@@ -166,11 +173,6 @@ read_type(struct block *b, enum role role, struct fault *why)
 		return REFUSE("%s.type: Field required", path);
 	if (!cJSON_IsString(type))
 		return REFUSE("%s.type: Input should be a valid string", path);
-	for (size_t i = 0; i < N_TYPES; i++)
-		if (strcmp(block_types[i].name, type->valuestring) == 0) {
-			b->type = block_types[i].type;
-			return check_role(b, i, role, why);
-		}
 	return REFUSE("%s.type: Input tag '%s' found using 'type' does not "
 		      "match any of the expected tags",
 	    path, type->valuestring);
