@@ -12,6 +12,7 @@
 #include "app/config.h"
 #include "app/program.h"
 #include "app/status.h"
+#include "server/memory.h"
 #include "wire/buf.h"
 
 #define CONFIG_TEXT_MAX ((size_t)4 * 1024 * 1024)
@@ -73,6 +74,7 @@ serve(const struct cli *cli)
 	struct program p;
 	int rc;
 
+	memory_set_up();
 	if ((rc = program_configure(&p, cli)) == 0 &&
 	    (rc = program_block_signals(&p)) == 0 && /* before any thread */
 	    (rc = program_become_daemon(&p)) == 0 &&

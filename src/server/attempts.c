@@ -12,6 +12,7 @@
 #include "server/cancel.h"
 #include "server/lessons.h"
 #include "server/log.h"
+#include "server/memory.h"
 #include "server/prepare.h"
 #include "server/scales.h"
 #include "server/secret.h"
@@ -126,6 +127,7 @@ on_tick(void *cookie, long silent_ms)
 	struct attempts *a = cookie;
 	long long quiet = server_now_ms() - a->delivered_ms;
 
+	memory_trim_stack(); /* a stream that lasts has no more deep parsing */
 	if (a->has_head && stream_awaits_end(a->stream) &&
 	    silent_ms >= END_WAIT_MS)
 		return -1;

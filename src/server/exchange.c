@@ -23,9 +23,12 @@
 /* Headers of one answer. */
 #define MAX_ANSWER_HEADERS 24
 
+/* Bytes of a name and its value. */
+#define MAX_ANSWER_HEADER_BYTES 320
+
 struct answer_header {
-	char name[64];
-	char value[256];
+	char *name; /* allocated, the value behind it */
+	char *value;
 };
 
 struct exchange {
@@ -79,6 +82,8 @@ exchange_free(struct exchange *x)
 		return;
 	if (x->done != NULL)
 		x->done(x->done_cookie);
+	for (size_t i = 0; i < x->n_headers; i++)
+		free(x->headers[i].name);
 	buf_clear(&x->body);
 	settings_drop(x->settings);
 	free(x->method);
@@ -245,15 +250,17 @@ is_safe_value(const char *value)
 void
 exchange_add_header(struct exchange *x, const char *name, const char *value)
 {
-	struct answer_header *h = &x->headers[x->n_headers];
+	size_t name_len = strlen(name), value_len = strlen(value);
+	char *text;
 
 	if (x->n_headers == MAX_ANSWER_HEADERS || !is_safe_value(value) ||
-	    strlen(name) >= sizeof(h->name) ||
-	    strlen(value) >= sizeof(h->value))
+	    name_len + value_len > MAX_ANSWER_HEADER_BYTES ||
+	    (text = malloc(name_len + value_len + 2)) == NULL)
 		return;
-	snprintf(h->name, sizeof(h->name), "%s", name);
-	snprintf(h->value, sizeof(h->value), "%s", value);
-	x->n_headers++;
+	memcpy(text, name, name_len + 1);
+	memcpy(text + name_len + 1, value, value_len + 1);
+	x->headers[x->n_headers++] =
+	    (struct answer_header){ text, text + name_len + 1 };
 }
 
 /* Queues `r` with all headers and lets go of it.  0 or -1. */

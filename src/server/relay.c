@@ -18,6 +18,7 @@
 #include "server/cancel.h"
 #include "server/exchange.h"
 #include "server/log.h"
+#include "server/memory.h"
 #include "server/pool.h"
 #include "server/prepare.h"
 #include "server/ratelimit.h"
@@ -396,8 +397,11 @@ serve_stream(struct relay *r)
 	watch_add(r->server->watch, r->client_fd, &r->cancel);
 	if (start_work(r) == 0 && wait_for_decision(r) == RELAY_STREAMING) {
 		ratelimit_pass(x, &r->head);
-		if (exchange_answer_pipe(x, r->pipe_read, stream_done, r) == 0)
+		if (exchange_answer_pipe(x, r->pipe_read, stream_done, r) ==
+		    0) {
+			memory_trim_stack();
 			return;
+		}
 		cancel_fire(&r->cancel, CANCEL_CLIENT_GONE);
 	} else {
 		if (r->pipe_read != -1)
@@ -412,16 +416,23 @@ serve_stream(struct relay *r)
 
 /* -- the routes ----------------------------------------------------------- */
 
+/* By itself, so that the room for its words is not on each stack. */
+__attribute__((noinline)) static void
+refuse(struct exchange *x)
+{
+	struct fault why = { 0 };
+
+	fault_no_memory(&why);
+	exchange_answer_fault(x, &why);
+}
+
 static struct relay *
 begin(struct server *server, struct exchange *x)
 {
 	struct relay *r = relay_new(server, x);
-	struct fault why = { 0 };
 
-	if (r == NULL) {
-		fault_no_memory(&why);
-		exchange_answer_fault(x, &why);
-	}
+	if (r == NULL)
+		refuse(x);
 	return r;
 }
 

@@ -29,6 +29,9 @@
 #define MAX_HEAD_BYTES ((size_t)256 * 1024)
 /* One read of compressed bytes can hold any number of plain ones. */
 #define MAX_READ_BYTES ((size_t)32 * 1024)
+/* What libcurl reads at once: a stream holds its buffer for long. */
+#define STREAM_READ_BYTES 8192L
+#define PLAIN_READ_BYTES  16384L
 
 /*
  * How long a kept connection may have rested.  Small servers close theirs
@@ -50,7 +53,6 @@ struct run {
 	struct cancel *cancel;
 	struct deadline deadline;
 	struct upstream_head head;
-	struct headers headers;
 	struct curl_slist *lines;
 	size_t max_reply_bytes, head_bytes, body_bytes;
 	size_t read_bytes; /* of the body, since the last end_read() */
@@ -223,8 +225,9 @@ add_line(struct curl_slist **lines, const char *line)
 }
 
 /* `Name;` is how libcurl is told of an empty value; `Name:` takes a header
- * out that it would add by itself. */
-static int
+ * out that it would add by itself.  Not inlined: the list would
+ * stay on the stack of a stream for as long as it lasts. */
+__attribute__((noinline)) static int
 set_headers(struct run *r, char *err, size_t cap)
 {
 	const struct headers_wanted wanted = {
@@ -233,16 +236,19 @@ set_headers(struct run *r, char *err, size_t cap)
 		.has_body = r->call->body != NULL,
 		.want_events = r->call->want_events,
 	};
+	struct headers headers = { .n = 0 };
 	bool is_whole;
 	struct buf line;
 
-	if (headers_build(&r->headers, &wanted, err, cap) == -1)
+	if (headers_build(&headers, &wanted, err, cap) == -1) {
+		headers_clear(&headers);
 		return -1;
+	}
 	is_whole = add_line(&r->lines, "Expect:") &&
 		   add_line(&r->lines, "Accept-Encoding:");
 	buf_init(&line, 32768);
-	for (size_t i = 0; is_whole && i < r->headers.n; i++) {
-		const struct header *h = &r->headers.list[i];
+	for (size_t i = 0; is_whole && i < headers.n; i++) {
+		const struct header *h = &headers.list[i];
 
 		buf_reset(&line);
 		buf_printf(&line, h->value[0] == '\0' ? "%s;%s" : "%s: %s",
@@ -250,6 +256,7 @@ set_headers(struct run *r, char *err, size_t cap)
 		is_whole = !line.failed && add_line(&r->lines, buf_str(&line));
 	}
 	buf_clear(&line);
+	headers_clear(&headers);
 	if (!is_whole)
 		snprintf(err, cap, "out of memory");
 	curl_easy_setopt(r->handle->easy, CURLOPT_HTTPHEADER, r->lines);
@@ -303,6 +310,8 @@ set_connection(struct run *r)
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)only_once);
 	curl_easy_setopt(
 	    easy, CURLOPT_MAXAGE_CONN, is_near ? REST_NEAR_S : REST_FAR_S);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+	    r->call->want_events ? STREAM_READ_BYTES : PLAIN_READ_BYTES);
 	curl_easy_setopt(
 	    easy, CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, r->call->total_timeout_ms);
@@ -452,7 +461,6 @@ perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
 out:
 	unset(&r);
 	curl_slist_free_all(r.lines);
-	headers_clear(&r.headers);
 }
 
 /* -- public --------------------------------------------------------------- */

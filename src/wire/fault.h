@@ -42,7 +42,7 @@ enum fault_kind {
 
 enum fault_retry { FAULT_RETRY_UNSAID, FAULT_RETRY_NO, FAULT_RETRY_YES };
 
-#define FAULT_MESSAGE_MAX 4096
+#define FAULT_MESSAGE_MAX 2048
 
 struct fault {
 	enum fault_kind kind;	       /* FAULT_NONE: nothing is wrong */
