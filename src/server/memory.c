@@ -15,8 +15,8 @@
 /* What is larger is mapped by itself and leaves as it is freed.  Left alone,
  * the C library moves the border up with what it has seen, to 32 MiB. */
 #define MAP_FROM_BYTES (128 * 1024)
-/* What each arena may keep at its end until the next memory_trim(). */
-#define KEEP_BYTES (1024 * 1024)
+/* What each arena may keep at its end: memory_trim() does not reach it. */
+#define KEEP_BYTES (128 * 1024)
 
 void
 memory_set_up(void)

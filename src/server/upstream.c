@@ -29,9 +29,6 @@
 #define MAX_HEAD_BYTES ((size_t)256 * 1024)
 /* One read of compressed bytes can hold any number of plain ones. */
 #define MAX_READ_BYTES ((size_t)32 * 1024)
-/* What libcurl reads at once: a stream holds its buffer for long. */
-#define STREAM_READ_BYTES 8192L
-#define PLAIN_READ_BYTES  16384L
 
 /*
  * How long a kept connection may have rested.  Small servers close theirs
@@ -310,8 +307,6 @@ set_connection(struct run *r)
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)only_once);
 	curl_easy_setopt(
 	    easy, CURLOPT_MAXAGE_CONN, is_near ? REST_NEAR_S : REST_FAR_S);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-	    r->call->want_events ? STREAM_READ_BYTES : PLAIN_READ_BYTES);
 	curl_easy_setopt(
 	    easy, CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, r->call->total_timeout_ms);
