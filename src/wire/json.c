@@ -301,7 +301,8 @@ json_get(const cJSON *object, const char *key)
 	if (!cJSON_IsObject(object))
 		return NULL;
 	cJSON_ArrayForEach(member, object)
-		if (member->string != NULL && strcmp(member->string, key) == 0)
+		if (member->string != NULL && *member->string == *key &&
+		    strcmp(member->string, key) == 0)
 			found = member;
 	return found;
 }
