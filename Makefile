@@ -153,8 +153,9 @@ E2E := $(wildcard tests/e2e/*.test.mjs)
 E2E_ONE = $(filter tests/e2e/$(T).test.mjs,$(E2E))
 e2e: $(B)/anthropic-proxy
 	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally e2e $(NODE) \
-	    --test --test-reporter=spec $(if $(T),$(or $(E2E_ONE), \
-	    --test-name-pattern='$(T)' $(E2E)),$(E2E))
+	    --test --test-concurrency=4 --test-reporter=spec \
+	    $(if $(T),$(or $(E2E_ONE),--test-name-pattern='$(T)' \
+	    $(E2E)),$(E2E))
 
 clients: $(B)/anthropic-proxy
 	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally clients \

@@ -176,8 +176,8 @@ odd_shapes_harm_nobody(void **state)
 	static const char *const odd[] = {
 		"{'type':'object','properties':[1,{}]}",
 		"{'type':'object','properties':{'a':true,'b':[],'c':7}}",
-		"{'type':'object','properties':{'a':{'items':7,'anyOf':{},"
-		"'enum':{},'type':{},'$ref':7}},'$defs':[]}",
+		("{'type':'object','properties':{'a':{'items':7,'anyOf':{},"
+		 "'enum':{},'type':{},'$ref':7}},'$defs':[]}"),
 		"{'type':'object','properties':{'a':{'$ref':'#/$defs/'}}}",
 	};
 	char *json;

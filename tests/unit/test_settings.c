@@ -129,8 +129,8 @@ what_is_no_plain_url_is_refused_and_the_old_one_stays(void **state)
 		"http://x.example:70000", "http://x.example:", "http://x y/v1",
 		"http://x.example/v1#part", "http://x.example\\@evil.example",
 		"http://[::1", "http://[zz]/v1",
-		"http://b\xc3\xbc"
-		"cher.example",
+		("http://b\xc3\xbc"
+		 "cher.example"),
 		"http://x.example/\r\nHost: evil", "http://.example/v1",
 		"javascript:alert(1)", "http:/x.example" };
 	struct settings *s = settings_new();
