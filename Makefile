@@ -102,9 +102,14 @@ $(B)/%.a:
 	@rm -f $@
 	$(call quiet,AR)$(AR) rcs $@ $^
 
-# What runs at the start only need not be fast.
+# What runs at the start or after an error, or seldom, need not be fast.
+COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
+	$(DIALECT:%=translate/dialect/%) translate/request/builtin \
+	translate/counting translate/modellist translate/reply/search \
+	$(addprefix server/,asking bind catalog lessons scales server settings \
+	statefile target upstream_failure verbose)
 ifneq (,$(findstring -O2,$(CFLAGS)))
-$(APP_OBJ): ALL_CFLAGS += -Os
+$(COLD:%=$(B)/src/%.o): ALL_CFLAGS += -Os
 endif
 
 $(B)/%.o: %.c Makefile
