@@ -140,7 +140,6 @@ names_another(const struct slot *slot, const struct openai_call *call)
 	       strcmp(buf_str(&slot->name), call->name) != 0;
 }
 
-/* The call a fragment continues; NULL where it begins one. */
 /* Whether a fragment's id is that of another call at the same index. */
 static bool
 has_other_id(const struct slot *slot, const struct openai_call *call)
@@ -152,6 +151,7 @@ has_other_id(const struct slot *slot, const struct openai_call *call)
 	return slot->args.state == ARGS_DONE && call->name[0] != '\0';
 }
 
+/* The call that an index, an id or a name tells; NULL if none does. */
 static struct slot *
 find_told(struct slots *s, const struct slots_context *context,
     const struct openai_call *call)
@@ -174,6 +174,7 @@ find_told(struct slots *s, const struct slots_context *context,
 	return slot;
 }
 
+/* The call a fragment continues; NULL where it begins one. */
 static struct slot *
 find_slot(struct slots *s, const struct slots_context *context,
     const struct openai_call *call)
