@@ -49,7 +49,7 @@ REQUEST = assistant builtin effort history media messages offer pairs parts \
 	request results schema served system toolname toolread tools turns
 REPLY = answer args blocks content delta details excerpt finish repeat \
 	search settle slots splice stop stream terms think thought usage
-ERROR = errors failure overflow phrase retryafter scrub
+ERROR = cause errors failure overflow phrase retryafter scrub
 DIALECT = dialect knobs learn lesson mend params schemacut
 # What only Linux has stands in one file each; PORTABLE=1, and every other
 # system, takes its fallback.
