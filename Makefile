@@ -126,10 +126,10 @@ check:
 # A test of the core links the core and cJSON alone: the linker keeps the
 # wall.  One whose second line says `links: server` or `app` gets those too.
 CORE_LIBS = $(B)/core.a -lcjson -lcmocka -lm
-LINKS_APP := $(patsubst %.c,%,$(shell grep -lsx '/\* links: app \*/' \
+LINKS_APP := $(patsubst %.c,%,$(shell grep -lsx '/\* links: app \*/' /dev/null \
 	$(UNIT_SRC)))
 LINKS_SERVER := $(LINKS_APP) $(patsubst %.c,%,$(shell grep -lsx \
-	'/\* links: server \*/' $(UNIT_SRC)))
+	'/\* links: server \*/' /dev/null $(UNIT_SRC)))
 $(LINKS_APP:%=$(B)/%): $(B)/app.a
 $(LINKS_APP:%=$(B)/%): APP_LIBS = $(B)/app.a
 $(LINKS_SERVER:%=$(B)/%): $(B)/server.a
