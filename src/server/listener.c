@@ -7,6 +7,7 @@
 #include "server/listener.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,6 +39,9 @@
 #define OVERLOAD_SLOTS 64
 /* After a drain: how long cancelled streams get to say so. */
 #define CANCEL_GRACE_MS 3000
+/* How long answers whose requests are over may take to leave. */
+#define LEAVE_GRACE_MS 1000
+#define LEAVE_LOOK_MS  5
 
 struct connection {
 	struct connection *prev, *next;
@@ -423,6 +427,29 @@ listener_reload(struct listener *l, struct settings *s)
 	server_set_settings(l->server, s);
 }
 
+static bool
+has_busy_connections(struct listener *l)
+{
+	bool busy = false;
+
+	pthread_mutex_lock(&l->lock);
+	for (struct connection *c = l->connections; c != NULL; c = c->next)
+		busy |= c->busy;
+	pthread_mutex_unlock(&l->lock);
+	return busy;
+}
+
+/* A request is over before the last of its answer is sent, and stopping the
+ * library closes the sockets at once. */
+static void
+let_answers_leave(struct listener *l)
+{
+	long long end = server_now_ms() + LEAVE_GRACE_MS;
+
+	while (has_busy_connections(l) && server_now_ms() < end)
+		poll(NULL, 0, LEAVE_LOOK_MS);
+}
+
 void
 listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 {
@@ -433,10 +460,11 @@ listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 	pthread_mutex_lock(&l->lock);
 	close_idle_connections(l, 0);
 	pthread_mutex_unlock(&l->lock);
-	if (server_wait_idle(l->server, timeout_ms, wake_fd))
-		return;
-	server_cancel_jobs(l->server);
-	server_wait_idle(l->server, CANCEL_GRACE_MS, -1);
+	if (!server_wait_idle(l->server, timeout_ms, wake_fd)) {
+		server_cancel_jobs(l->server);
+		server_wait_idle(l->server, CANCEL_GRACE_MS, -1);
+	}
+	let_answers_leave(l);
 }
 
 void
