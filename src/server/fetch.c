@@ -29,16 +29,18 @@ on_body(void *cookie, const char *bytes, size_t len)
 }
 
 int
-fetch_whole(struct upstream *u, struct upstream_call *call, struct buf *body)
+fetch_whole(
+    struct upstream *u, const struct upstream_call *asked, struct buf *body)
 {
 	struct fetch f = { .body = body, .status = -1 };
+	struct upstream_call call = *asked;
 	struct upstream_result result;
 
-	call->on_head = on_head;
-	call->on_body = on_body;
-	call->cookie = &f;
-	call->max_reply_bytes = body->max_bytes;
-	upstream_perform(u, call, &result);
+	call.on_head = on_head;
+	call.on_body = on_body;
+	call.cookie = &f;
+	call.max_reply_bytes = body->max_bytes;
+	upstream_perform(u, &call, &result);
 	if (f.status == 200 && result.end != UPSTREAM_COMPLETE)
 		return -1;
 	return f.status;

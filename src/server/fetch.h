@@ -9,7 +9,7 @@ struct upstream;
 struct upstream_call;
 
 /*
- * Makes the call (its callbacks and max_reply_bytes are filled in here) and
+ * Makes the call (with callbacks and a reply ceiling of its own) and
  * appends the body, up to its ceiling.  Returns the status if a whole answer
  * came, else -1.  The body of a status other than 200 is not read.
  */
