@@ -13,7 +13,7 @@ struct upstream_call;
  * appends the body, up to its ceiling.  Returns the status if a whole answer
  * came, else -1.  The body of a status other than 200 is not read.
  */
-int
-fetch_whole(struct upstream *u, struct upstream_call *call, struct buf *body);
+int fetch_whole(
+    struct upstream *u, const struct upstream_call *call, struct buf *body);
 
 #endif
