@@ -14,6 +14,6 @@ struct upstream_call;
  * came, else -1.  The body of a status other than 200 is not read.
  */
 int fetch_whole(
-    struct upstream *u, const struct upstream_call *call, struct buf *body);
+    struct upstream *u, const struct upstream_call *asked, struct buf *body);
 
 #endif

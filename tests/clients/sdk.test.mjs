@@ -59,14 +59,10 @@ for (const name of sdks)
 			// Keeps the text of each answer, so that the SDK's reading can be compared.
 			const keeping = async (...args) => {
 				const r = await fetch(...args);
-				r.clone()
+				lastText = r
+					.clone()
 					.text()
-					.then(
-						(t) => {
-							lastText = t;
-						},
-						() => {},
-					);
+					.catch(() => '');
 				return r;
 			};
 			client = new Anthropic({
@@ -365,7 +361,7 @@ for (const name of sdks)
 						);
 						continue;
 					}
-					const a = assemble(lastText);
+					const a = assemble(await lastText);
 					assert.equal(a.error, null);
 					assert.deepEqual(
 						m.content.map(shape),
