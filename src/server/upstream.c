@@ -35,8 +35,8 @@
  * after five seconds, front ends of the large ones after a minute or more;
  * a request that meets the close on its way is sent twice or fails.
  */
-#define REST_NEAR_S 4
-#define REST_FAR_S  50
+#define REST_NEAR_S 4L
+#define REST_FAR_S  50L
 
 struct upstream {
 	struct handles *handles;
