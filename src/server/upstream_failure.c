@@ -143,6 +143,9 @@ failure_explain(
 	case CURLE_URL_MALFORMAT:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE: /* a head of too many lines */
+#endif
 		failure_say(result, CAUSE_PROTOCOL, f->url, ": %s", words);
 		return;
 	case CURLE_OUT_OF_MEMORY:

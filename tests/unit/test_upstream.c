@@ -300,11 +300,25 @@ serve_no_tls(struct loopback *l, int fd)
 static void
 serve_endless_head(struct loopback *l, int fd)
 {
+	char line[1024];
+
+	hear(l, fd);
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "X-Filler:", 9);
+	memcpy(line + sizeof(line) - 3, "\r\n", 3);
+	say(fd, "HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 1000; i++)
+		say(fd, line);
+}
+
+/* libcurl has a limit of its own, of lines. */
+static void
+serve_endless_lines(struct loopback *l, int fd)
+{
 	hear(l, fd);
 	say(fd, "HTTP/1.1 200 OK\r\n");
-	for (int i = 0; i < 20000; i++)
-		say(fd,
-		    "X-Filler: 0123456789012345678901234567890123456789\r\n");
+	for (int i = 0; i < 40000; i++)
+		say(fd, "X-Filler:\r\n");
 }
 
 static void
@@ -860,6 +874,7 @@ each_way_to_break_off_has_its_cause(void **state)
 		{ serve_cut_body, CAUSE_RESET, "broke off its answer", 200 },
 		{ serve_garbage, CAUSE_PROTOCOL, "HTTP/0.9", 0 },
 		{ serve_endless_head, CAUSE_PROTOCOL, "head without end", 0 },
+		{ serve_endless_lines, CAUSE_PROTOCOL, "head", 0 },
 		{ serve_endless_body, CAUSE_TOO_LARGE, "MAX_REPLY_BYTES", 200 },
 	};
 
