@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "server/cancel.h"
+#include "server/journal.h"
 #include "server/lessons.h"
 #include "server/log.h"
 #include "server/memory.h"
@@ -428,27 +429,39 @@ learn_for_later(struct attempts *a)
 	a->fault = told;
 }
 
+/* Each failed try counts, also one that is tried again. */
+static void
+note_failure(const struct attempts *a)
+{
+	if (a->result.end == UPSTREAM_CANCELLED)
+		return;
+	journal_upstream_failed(a->server->journal, a->result.cause,
+	    a->result.end == UPSTREAM_BROKEN &&
+		    (!a->has_head || is_success(a->head.status))
+		? FAULT_NONE
+		: a->fault.kind);
+}
+
 void
 attempts_run(struct attempts *a)
 {
-	unsigned retries = 0;
-
 	a->delivered_ms = a->began_ms;
 	for (;;) {
 		try_once(a);
 		if (a->client_gone || a->fault.kind == FAULT_NONE)
 			break;
+		note_failure(a);
 		if (a->delivered) {
 			learn_for_later(a);
 			break;
 		}
 		if (learn(a))
 			continue;
-		if (retries >= (unsigned)a->settings->max_retries ||
+		if (a->retries >= (unsigned)a->settings->max_retries ||
 		    !is_retryable(a) ||
-		    !wait_to_retry(a, backoff_ms(a, retries)))
+		    !wait_to_retry(a, backoff_ms(a, a->retries)))
 			break;
-		retries++;
+		a->retries++;
 		fault_clear(&a->fault);
 	}
 	if (a->deliver != NULL && !a->client_gone &&

@@ -46,7 +46,7 @@ struct attempts {
 	bool delivered;			/* something went to the client */
 	struct upstream_head head;	/* of the last answer */
 	struct upstream_result result;	/* of the last try */
-	unsigned tries, lessons;
+	unsigned tries, retries, lessons;
 
 	/* private */
 	struct buf events, refusal;

@@ -41,6 +41,7 @@ struct exchange {
 	struct buf body;
 	struct answer_header headers[MAX_ANSWER_HEADERS];
 	size_t n_headers;
+	int status;	    /* of the answer; 0: none yet */
 	bool answered;	    /* a response was queued or sent */
 	bool refused_early; /* sent by ourselves: swallow the rest, close */
 	size_t swallowed;
@@ -182,6 +183,12 @@ exchange_move_body(struct exchange *x, struct buf *to)
 }
 
 int
+exchange_status(const struct exchange *x)
+{
+	return x->status;
+}
+
+int
 exchange_fd(const struct exchange *x)
 {
 	return x->fd;
@@ -279,6 +286,7 @@ queue(struct exchange *x, int status, const char *type, struct MHD_Response *r)
 	rc = MHD_queue_response(x->connection, (unsigned)status, r);
 	MHD_destroy_response(r);
 	x->answered = rc == MHD_YES;
+	x->status = status;
 	return x->answered ? 0 : -1;
 }
 

@@ -26,7 +26,8 @@ void exchange_header_all(struct exchange *x, const char *name, struct buf *out);
 /* Hands the body over: an exchange ends when its client leaves, and what a
  * worker still reads must outlive that. */
 void exchange_move_body(struct exchange *x, struct buf *to);
-int exchange_fd(const struct exchange *x);		 /* client's socket */
+int exchange_status(const struct exchange *x); /* of the answer; 0: none yet */
+int exchange_fd(const struct exchange *x);     /* client's socket */
 long long exchange_started_ms(const struct exchange *x); /* monotonic */
 /* The settings as they were when the request came; borrowed. */
 const struct settings *exchange_settings(const struct exchange *x);

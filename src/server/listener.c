@@ -24,6 +24,7 @@
 #include "server/log.h"
 #include "server/memory.h"
 #include "server/pool.h"
+#include "server/request_log.h"
 #include "server/routes.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -224,6 +225,7 @@ begin_exchange(struct listener *l, struct connection *c, struct exchange *x)
 		exchange_expect_body(x, a.body_bytes);
 		return MHD_YES;
 	}
+	request_log_answered(l->server, x, &why);
 	if (a.has_body && !a.expects_continue)
 		exchange_refuse_early(x, &why);
 	else
@@ -233,7 +235,8 @@ begin_exchange(struct listener *l, struct connection *c, struct exchange *x)
 
 /* A piece of the body. */
 static enum MHD_Result
-continue_exchange(struct exchange *x, const char *bytes, size_t *len)
+continue_exchange(
+    struct listener *l, struct exchange *x, const char *bytes, size_t *len)
 {
 	struct fault why = { 0 };
 	bool goes_on = exchange_take_body(x, bytes, *len);
@@ -245,6 +248,7 @@ continue_exchange(struct exchange *x, const char *bytes, size_t *len)
 		    "Request exceeds the maximum size: more than %zu bytes "
 		    "(MAX_BODY_BYTES).",
 		    exchange_settings(x)->max_body_bytes);
+		request_log_answered(l->server, x, &why);
 		exchange_refuse_early(x, &why);
 	}
 	return goes_on ? MHD_YES : MHD_NO;
@@ -272,7 +276,7 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 		return x == NULL ? MHD_NO : begin_exchange(l, c, x);
 	}
 	if (*upload_len > 0)
-		return continue_exchange(x, upload, upload_len);
+		return continue_exchange(l, x, upload, upload_len);
 	if (exchange_was_refused_early(x))
 		return MHD_NO; /* answered long ago: close */
 	log_set_request(exchange_id(x));

@@ -17,12 +17,14 @@
 #include "server/asking.h"
 #include "server/cancel.h"
 #include "server/exchange.h"
+#include "server/journal.h"
 #include "server/log.h"
 #include "server/memory.h"
 #include "server/pool.h"
 #include "server/prepare.h"
 #include "server/ratelimit.h"
 #include "server/request_log.h"
+#include "server/routes.h"
 #include "server/scales.h"
 #include "server/secret.h"
 #include "server/server.h"
@@ -55,7 +57,7 @@ struct relay {
 	struct job job;
 	char request_id[32], message_id[32];
 	size_t in_bytes, out_bytes;
-	long long began_ms, first_event_ms;
+	struct journal_flight flight;
 
 	/* between the worker and the connection's thread, under lock */
 	pthread_mutex_t lock;
@@ -92,8 +94,15 @@ relay_new(struct server *server, struct exchange *x)
 	r->settings = settings_hold((struct settings *)exchange_settings(x));
 	r->exchange = x;
 	r->client_fd = exchange_fd(x);
-	r->began_ms = exchange_started_ms(x);
 	memcpy(r->request_id, exchange_id(x), strlen(exchange_id(x)) + 1);
+	r->flight = (struct journal_flight){
+		.id = r->request_id,
+		.route = routes_name(exchange_path(x)),
+		.asked = "",
+		.used = "",
+		.chosen_by = "",
+		.began_ms = exchange_started_ms(x),
+	};
 	memcpy(r->message_id, "msg_", 4);
 	secret_random_text(r->message_id + 4, 24);
 	r->pipe_read = r->pipe_write = -1;
@@ -202,7 +211,7 @@ prepare(struct relay *r, bool count_only)
 		 req->thinking == THINKING_ADAPTIVE;
 	a->request = req;
 	a->cancel = &r->cancel;
-	a->began_ms = r->began_ms;
+	a->began_ms = r->flight.began_ms;
 	a->client_key = r->client_key;
 	a->context = (struct request_context){
 		.model = model_route(&r->settings->routes, req->model, thinks),
@@ -220,20 +229,25 @@ prepare(struct relay *r, bool count_only)
 		.own_key = r->settings->upstream_key != NULL,
 		.client_model = req->model,
 	};
-	return prepare_request(a);
+	r->flight.asked = req->model;
+	r->flight.used = a->context.model;
+	r->flight.chosen_by =
+	    model_chosen_by(&r->settings->routes, req->model, thinks);
+	r->flight.stream = req->stream;
+	if (prepare_request(a) == -1)
+		return -1;
+	journal_begin(r->server->journal, &r->flight);
+	return 0;
 }
 
+/* Once, when what became of it is known. */
 static void
-log_end(const struct relay *r, const char *route)
+log_end(struct relay *r)
 {
 	const struct request_facts facts = {
-		.route = route,
-		.asked_model = r->request.model,
-		.stream = r->request.stream,
+		.flight = &r->flight,
 		.in_bytes = r->in_bytes,
 		.out_bytes = r->out_bytes,
-		.began_ms = r->began_ms,
-		.first_event_ms = r->first_event_ms,
 	};
 
 	request_log_end(&facts, &r->attempts);
@@ -292,7 +306,7 @@ serve_plain(struct relay *r)
 	watch_remove(r->server->watch, r->client_fd, &r->cancel);
 	if (!r->attempts.client_gone)
 		answer_message(r);
-	log_end(r, "messages");
+	log_end(r);
 }
 
 /* -- a stream ------------------------------------------------------------- */
@@ -309,17 +323,30 @@ decide(struct relay *r, enum relay_state state)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* On the worker: the first events decide for a stream. */
+/* The first events decide for a stream; the first of them may be pings. */
+static void
+note_first(struct relay *r, const struct buf *events)
+{
+	struct journal_flight *f = &r->flight;
+
+	if (f->first_token_ms != 0)
+		return;
+	if (strstr(buf_str(events), "content_block_start") != NULL)
+		f->first_token_ms = server_now_ms();
+	if (f->first_byte_ms != 0)
+		return;
+	f->first_byte_ms = server_now_ms();
+	decide(r, RELAY_STREAMING);
+}
+
+/* On the worker. */
 static int
 deliver_events(void *cookie, struct buf *events)
 {
 	struct relay *r = cookie;
 	int rc;
 
-	if (r->first_event_ms == 0) {
-		r->first_event_ms = server_now_ms();
-		decide(r, RELAY_STREAMING);
-	}
+	note_first(r, events);
 	verbose_body(r->settings, "to client", events->data, events->len);
 	rc = stream_pipe_write(r->pipe_write, events->data, events->len,
 	    r->settings->client_stall_timeout_ms, &r->cancel);
@@ -335,7 +362,7 @@ stream_work(void *cookie)
 
 	log_set_request(r->request_id);
 	run(r);
-	log_end(r, "messages");
+	log_end(r);
 	log_set_request(NULL);
 	close(r->pipe_write);
 	decide(r, RELAY_OVER);
@@ -393,9 +420,12 @@ static void
 serve_stream(struct relay *r)
 {
 	struct exchange *x = r->exchange;
+	bool works;
 
 	watch_add(r->server->watch, r->client_fd, &r->cancel);
-	if (start_work(r) == 0 && wait_for_decision(r) == RELAY_STREAMING) {
+	if (!(works = start_work(r) == 0))
+		log_end(r);
+	if (works && wait_for_decision(r) == RELAY_STREAMING) {
 		ratelimit_pass(x, &r->head);
 		if (exchange_answer_pipe(x, r->pipe_read, stream_done, r) ==
 		    0) {
@@ -418,11 +448,12 @@ serve_stream(struct relay *r)
 
 /* By itself, so that the room for its words is not on each stack. */
 __attribute__((noinline)) static void
-refuse(struct exchange *x)
+refuse(struct server *server, struct exchange *x)
 {
 	struct fault why = { 0 };
 
 	fault_no_memory(&why);
+	request_log_answered(server, x, &why);
 	exchange_answer_fault(x, &why);
 }
 
@@ -432,7 +463,7 @@ begin(struct server *server, struct exchange *x)
 	struct relay *r = relay_new(server, x);
 
 	if (r == NULL)
-		refuse(x);
+		refuse(server, x);
 	return r;
 }
 
@@ -444,8 +475,8 @@ relay_messages(struct server *server, struct exchange *x)
 	if (r == NULL)
 		return;
 	if (prepare(r, false) == -1) {
+		log_end(r);
 		exchange_answer_fault(x, &r->attempts.fault);
-		log_end(r, "messages");
 	} else if (r->request.stream) {
 		serve_stream(r);
 		return;
@@ -495,6 +526,6 @@ relay_count_tokens(struct server *server, struct exchange *x)
 		BUF_ADD_LIT(&body, "}");
 		exchange_answer(x, 200, "application/json", &body);
 	}
-	log_end(r, "count_tokens");
+	log_end(r);
 	relay_drop(r);
 }

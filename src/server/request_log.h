@@ -2,24 +2,30 @@
 #ifndef REQUEST_LOG_H
 #define REQUEST_LOG_H
 
-/* The log's one line for each request, when it ends. */
+/* What became of each request, for the log and the journal. */
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct attempts;
+struct exchange;
+struct fault;
+struct journal_flight;
+struct server;
 
-/* What the connection's side knows of a request. */
+/* What the connection's side knows of a request that was read. */
 struct request_facts {
-	const char *route;
-	const char *asked_model; /* NULL: the request could not be read */
-	bool stream;
+	struct journal_flight *flight;
 	size_t in_bytes, out_bytes;
-	long long began_ms, first_event_ms; /* monotonic; 0: no event */
 };
 
-/* One line, and one more where it failed. */
+/* The end of a request to the upstream: one line, and one more where it
+ * failed. */
 void
 request_log_end(const struct request_facts *facts, const struct attempts *a);
+
+/* The end of any other; before its answer leaves.  `why` is its fault, NULL
+ * where exchange_status() tells enough. */
+void request_log_answered(
+    struct server *server, struct exchange *x, const struct fault *why);
 
 #endif

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "server/exchange.h"
+#include "server/metrics.h"
 #include "server/relay.h"
+#include "server/request_log.h"
 #include "server/server.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
@@ -37,14 +39,17 @@ serve_root(struct server *server, struct exchange *x)
 	answer_text(x, 200, "anthropic-proxy\n");
 }
 
-static const struct {
+struct route {
 	const char *path;
 	const char *methods; /* as the Allow header has them */
 	void (*serve)(struct server *server, struct exchange *x);
-} routes[] = {
+};
+
+static const struct route routes[] = {
 	{ "/v1/messages", "POST", relay_messages },
 	{ "/v1/messages/count_tokens", "POST", relay_count_tokens },
 	{ "/health", "GET, HEAD", serve_health },
+	{ "/metrics", "GET, HEAD", metrics_serve },
 	{ "/", "GET, HEAD", serve_root },
 	{ "/api/hello", "GET, HEAD", serve_root },
 };
@@ -66,28 +71,44 @@ allows(const char *methods, const char *method)
 	return false;
 }
 
-void
-routes_serve(struct server *server, struct exchange *x)
+static const struct route *
+find(const char *path)
 {
-	const char *path = exchange_path(x);
-	const char *method = exchange_method(x);
-	struct fault why = { 0 };
-
 	/* a base URL that ends in /v1 produces /v1/v1/… */
 	if (strncmp(path, "/v1/v1/", 7) == 0)
 		path += 3;
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (strcmp(path, routes[i].path) != 0)
-			continue;
-		if (allows(routes[i].methods, method)) {
-			routes[i].serve(server, x);
-			return;
-		}
-		exchange_add_header(x, "allow", routes[i].methods);
-		fault_set(&why, FAULT_METHOD, "Method not allowed");
-		exchange_answer_fault(x, &why);
-		return;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (strcmp(path, routes[i].path) == 0)
+			return &routes[i];
+	return NULL;
+}
+
+const char *
+routes_name(const char *path)
+{
+	const struct route *r = find(path);
+
+	return r != NULL ? r->path : "other";
+}
+
+void
+routes_serve(struct server *server, struct exchange *x)
+{
+	const struct route *r = find(exchange_path(x));
+	struct fault why = { 0 };
+
+	if (r != NULL && allows(r->methods, exchange_method(x))) {
+		r->serve(server, x);
+		if (strncmp(r->path, "/v1/messages", 12) != 0)
+			request_log_answered(server, x, NULL);
+		return; /* relay tells of the others itself */
 	}
-	fault_set(&why, FAULT_NOT_FOUND, "Not found");
+	if (r != NULL) {
+		exchange_add_header(x, "allow", r->methods);
+		fault_set(&why, FAULT_METHOD, "Method not allowed");
+	} else {
+		fault_set(&why, FAULT_NOT_FOUND, "Not found");
+	}
+	request_log_answered(server, x, &why);
 	exchange_answer_fault(x, &why);
 }

@@ -9,6 +9,7 @@
 #include "server/asking.h"
 #include "server/cancel.h"
 #include "server/catalog.h"
+#include "server/journal.h"
 #include "server/lessons.h"
 #include "server/pool.h"
 #include "server/scales.h"
@@ -37,7 +38,8 @@ server_new(struct settings *s)
 	    (server->lessons = lessons_open(s->state_dir)) == NULL ||
 	    (server->scales = scales_new()) == NULL ||
 	    (server->catalog = catalog_new()) == NULL ||
-	    (server->asking = asking_new()) == NULL) {
+	    (server->asking = asking_new()) == NULL ||
+	    (server->journal = journal_new()) == NULL) {
 		server_free(server);
 		return NULL;
 	}
@@ -57,6 +59,7 @@ server_free(struct server *server)
 	scales_free(server->scales);
 	catalog_free(server->catalog);
 	asking_free(server->asking);
+	journal_free(server->journal);
 	settings_drop(server->settings);
 	pthread_cond_destroy(&server->idle);
 	pthread_mutex_destroy(&server->lock);

@@ -11,6 +11,7 @@
 struct asking;
 struct cancel;
 struct catalog;
+struct journal;
 struct lessons;
 struct pool;
 struct scales;
@@ -39,6 +40,7 @@ struct server {
 	struct scales *scales;
 	struct catalog *catalog;
 	struct asking *asking;
+	struct journal *journal;
 
 	/* Apart from what is under lock: gcc reads neighbours together. */
 	atomic_bool draining;

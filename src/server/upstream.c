@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,11 +42,14 @@
 struct upstream {
 	struct handles *handles;
 	struct deadlines *deadlines;
+	atomic_ulong opened, reused;
+	_Atomic long long heard_ms;
 };
 
 /* One call while it runs. */
 struct run {
 	const struct upstream_call *call;
+	struct upstream *upstream;
 	struct handle *handle;
 	struct cancel *cancel;
 	struct deadline deadline;
@@ -78,6 +82,7 @@ static int
 end_head(struct run *r)
 {
 	long status = 0;
+	long long now;
 	int rc = 0;
 
 	curl_easy_getinfo(r->handle->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -85,7 +90,10 @@ end_head(struct run *r)
 		return 0;
 	r->head.status = (int)status;
 	r->has_head = true;
-	deadline_pause(&r->deadline, deadline_now_ms());
+	now = deadline_now_ms();
+	if (status < 500)
+		atomic_store(&r->upstream->heard_ms, now);
+	deadline_pause(&r->deadline, now);
 	if (r->call->on_head != NULL)
 		rc = r->call->on_head(r->call->cookie, &r->head);
 	deadline_resume(&r->deadline);
@@ -394,6 +402,8 @@ report(struct run *r, CURLcode code, struct upstream_result *result)
 	result->status = r->has_head ? r->head.status : 0;
 	result->sent = r->deadline.asked != 0 && request_bytes > 0;
 	result->reused = r->deadline.asked != 0 && connects == 0;
+	atomic_fetch_add(&r->upstream->opened, (unsigned long)connects);
+	atomic_fetch_add(&r->upstream->reused, (unsigned long)result->reused);
 	if (r->deadline.answered != 0)
 		result->first_byte_ms =
 		    (long)(r->deadline.answered - r->started);
@@ -442,6 +452,7 @@ perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
 	struct run r;
 
 	run_init(&r, call, h);
+	r.upstream = u;
 	if (set_headers(&r, err, sizeof(err)) == -1 ||
 	    (call->cancel == NULL && cancel_init(&own) == -1)) {
 		failure_say(result, CAUSE_PROTOCOL, call->url,
@@ -511,7 +522,16 @@ upstream_perform(struct upstream *u, const struct upstream_call *call,
 void
 upstream_forget(struct upstream *u)
 {
+	atomic_store(&u->heard_ms, 0);
 	handles_forget(u->handles);
+}
+
+void
+upstream_tell(struct upstream *u, struct upstream_facts *out)
+{
+	out->opened = atomic_load(&u->opened);
+	out->reused = atomic_load(&u->reused);
+	out->heard_ms = atomic_load(&u->heard_ms);
 }
 
 void

@@ -83,6 +83,15 @@ void upstream_free(struct upstream *u);
 void upstream_perform(struct upstream *u, const struct upstream_call *call,
     struct upstream_result *result);
 
+/* Since the start; any thread may ask. */
+struct upstream_facts {
+	unsigned long opened, reused; /* connections, by calls */
+	/* When an answer with a status below 500 last began, on
+	 * server_now_ms()'s clock; 0: never, or the settings were reloaded. */
+	long long heard_ms;
+};
+void upstream_tell(struct upstream *u, struct upstream_facts *out);
+
 /* Drops kept connections (settings were reloaded). */
 void upstream_forget(struct upstream *u);
 

@@ -145,6 +145,19 @@ model_rules_find(const struct model_routes *routes, const char *name)
 }
 
 const char *
+model_chosen_by(
+    const struct model_routes *routes, const char *asked, bool thinks)
+{
+	const char *set = thinks ? routes->reasoning : routes->completion;
+
+	if (model_rules_find(routes, asked) != NULL)
+		return "MODEL_MAP";
+	if (set == NULL || set[0] == '\0')
+		return "";
+	return thinks ? "REASONING_MODEL" : "COMPLETION_MODEL";
+}
+
+const char *
 model_route(const struct model_routes *routes, const char *asked, bool thinks)
 {
 	const char *model = model_rules_find(routes, asked);

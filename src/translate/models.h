@@ -37,6 +37,11 @@ model_rules_find(const struct model_routes *routes, const char *name);
 const char *
 model_route(const struct model_routes *routes, const char *asked, bool thinks);
 
+/* The setting that chose it: "MODEL_MAP", "REASONING_MODEL",
+ * "COMPLETION_MODEL"; "" where the request's own name goes up. */
+const char *model_chosen_by(
+    const struct model_routes *routes, const char *asked, bool thinks);
+
 /* Whether a text matches: * any run, ? one character, case counts. */
 bool model_glob(const char *glob, const char *text);
 

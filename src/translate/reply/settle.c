@@ -94,7 +94,7 @@ put_broken(
 }
 
 int
-slots_settle(const struct slots *s, const struct slot *slot, bool is_cut,
+slots_settle(struct slots *s, const struct slot *slot, bool is_cut,
     struct buf *out, struct fault *why)
 {
 	struct json_slice rest = { buf_str(&slot->text) + slot->sent,
@@ -115,6 +115,7 @@ slots_settle(const struct slots *s, const struct slot *slot, bool is_cut,
 		BUF_ADD_LIT(out, "{}");
 		return 0;
 	case ARGS_OTHER:
+		s->repairs++;
 		if (!is_cut && put_other(slot, out))
 			return 0;
 		break;
@@ -125,5 +126,6 @@ slots_settle(const struct slots *s, const struct slot *slot, bool is_cut,
 	case ARGS_BAD:
 		break;
 	}
+	s->repairs += slot->sent == 0 && slot->args.state != ARGS_OTHER;
 	return put_broken(slot, is_cut, out, why);
 }

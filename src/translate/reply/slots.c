@@ -347,6 +347,7 @@ take_body(struct slots *s, size_t at, struct json_slice body, struct fault *why)
 		}
 		if ((slot = split(s, at, why)) == NULL)
 			return -1;
+		s->repairs++;
 		at = s->last;
 	}
 	return 0;
@@ -360,6 +361,7 @@ take_object(
 	struct buf body;
 	int rc;
 
+	s->repairs++;
 	buf_init(&body, s->env->max_reply_bytes * 2);
 	json_escape(&body, raw.text, raw.len);
 	rc = body.failed

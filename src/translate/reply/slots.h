@@ -42,7 +42,8 @@ struct slot {
 struct slots {
 	struct slot *list;
 	size_t n, cap;
-	size_t last; /* of the latest fragment */
+	size_t last;	  /* of the latest fragment */
+	unsigned repairs; /* arguments that were not what they should be */
 	const struct reply_terms *terms;
 	const struct stream_env *env;
 };
@@ -79,7 +80,7 @@ int slots_give_id(struct slots *s, struct slot *slot, struct fault *why);
  * its limit and this is its last call.
  * Returns 0, or -1 with `why` where they cannot be saved.
  */
-int slots_settle(const struct slots *s, const struct slot *slot, bool is_cut,
+int slots_settle(struct slots *s, const struct slot *slot, bool is_cut,
     struct buf *out, struct fault *why);
 
 #endif

@@ -36,6 +36,7 @@ struct stream {
 	struct repeat repeat;
 	struct excerpt head;
 	size_t total;
+	unsigned repairs; /* of JSON texts */
 	bool has_event;
 	const char *stop_reason;
 	struct stream_usage usage;
@@ -167,6 +168,7 @@ read_json(struct stream *s, const char *text, size_t len)
 			}
 		}
 	}
+	s->repairs += doc.owned != NULL && rc == 1;
 	json_doc_clear(&doc);
 	if (rc == -1)
 		fault_no_memory(&s->fault);
@@ -489,6 +491,12 @@ const struct stream_usage *
 stream_usage(const struct stream *s)
 {
 	return &s->usage;
+}
+
+unsigned
+stream_repairs(const struct stream *s)
+{
+	return s->repairs + s->answer.blocks.slots.repairs;
 }
 
 const char *

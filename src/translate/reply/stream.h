@@ -98,6 +98,8 @@ void stream_refusal(const struct stream *s, struct buf *out);
 
 /* For the log and the counters, valid after ENDED or FAILED. */
 const struct stream_usage *stream_usage(const struct stream *s);
+/* What had to be mended in it: bytes that are no UTF-8, tool arguments. */
+unsigned stream_repairs(const struct stream *s);
 const char *stream_stop_reason(const struct stream *s); /* "" before the end */
 
 #endif
