@@ -55,7 +55,7 @@ DIALECT = dialect knobs learn lesson mend params schemacut
 # system, takes its fallback.
 WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
 SERVER = admit asking attempts bind cancel catalog deadline exchange fetch headers \
-	journal lessons listener log memory metrics pool prepare ratelimit relay request_log routes \
+	journal lessons listener log memory metrics pool prepare ratelimit ready relay request_log routes \
 	scales secret server settings statefile stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)
 APP = cli config daemon demo demo_answer demo_http envfile health \
@@ -106,7 +106,7 @@ $(B)/%.a:
 COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
 	$(DIALECT:%=translate/dialect/%) translate/request/builtin \
 	translate/counting translate/modellist translate/reply/search \
-	$(addprefix server/,asking bind catalog journal lessons metrics request_log scales server settings \
+	$(addprefix server/,asking bind catalog journal lessons metrics ready request_log scales server settings \
 	statefile target upstream_failure verbose)
 ifneq (,$(findstring -O2,$(CFLAGS)))
 $(COLD:%=$(B)/src/%.o): ALL_CFLAGS += -Os

@@ -7,6 +7,7 @@
 
 #include "server/exchange.h"
 #include "server/metrics.h"
+#include "server/ready.h"
 #include "server/relay.h"
 #include "server/request_log.h"
 #include "server/server.h"
@@ -49,6 +50,7 @@ static const struct route routes[] = {
 	{ "/v1/messages", "POST", relay_messages },
 	{ "/v1/messages/count_tokens", "POST", relay_count_tokens },
 	{ "/health", "GET, HEAD", serve_health },
+	{ "/ready", "GET, HEAD", ready_serve },
 	{ "/metrics", "GET, HEAD", metrics_serve },
 	{ "/", "GET, HEAD", serve_root },
 	{ "/api/hello", "GET, HEAD", serve_root },

@@ -12,6 +12,7 @@
 #include "server/journal.h"
 #include "server/lessons.h"
 #include "server/pool.h"
+#include "server/ready.h"
 #include "server/scales.h"
 #include "server/settings.h"
 #include "server/upstream.h"
@@ -39,7 +40,8 @@ server_new(struct settings *s)
 	    (server->scales = scales_new()) == NULL ||
 	    (server->catalog = catalog_new()) == NULL ||
 	    (server->asking = asking_new()) == NULL ||
-	    (server->journal = journal_new()) == NULL) {
+	    (server->journal = journal_new()) == NULL ||
+	    (server->ready = ready_new()) == NULL) {
 		server_free(server);
 		return NULL;
 	}
@@ -60,6 +62,7 @@ server_free(struct server *server)
 	catalog_free(server->catalog);
 	asking_free(server->asking);
 	journal_free(server->journal);
+	ready_free(server->ready);
 	settings_drop(server->settings);
 	pthread_cond_destroy(&server->idle);
 	pthread_mutex_destroy(&server->lock);

@@ -14,6 +14,7 @@ struct catalog;
 struct journal;
 struct lessons;
 struct pool;
+struct ready;
 struct scales;
 struct settings;
 struct upstream;
@@ -41,6 +42,7 @@ struct server {
 	struct catalog *catalog;
 	struct asking *asking;
 	struct journal *journal;
+	struct ready *ready;
 
 	/* Apart from what is under lock: gcc reads neighbours together. */
 	atomic_bool draining;
