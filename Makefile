@@ -54,13 +54,14 @@ DIALECT = dialect knobs learn lesson mend params schemacut
 # What only Linux has stands in one file each; PORTABLE=1, and every other
 # system, takes its fallback.
 WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
+CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
 SERVER = admit asking attempts bind cancel catalog deadline exchange fetch headers \
 	journal lessons listener log memory metrics pool prepare ratelimit ready relay request_log routes \
 	scales secret server settings statefile stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)
-APP = cli config daemon demo demo_answer demo_http envfile health \
-	kind_address kind_key kind_object kind_plain pidfile places program sources \
-	status systemd textfile variables
+APP = broker cli config daemon demo demo_answer demo_http envfile health \
+	kind_address kind_key kind_object kind_plain pidfile places program sandbox \
+	sources status systemd textfile variables $(CONFINE)
 
 CORE_SRC = $(WIRE:%=src/wire/%.c) $(TRANSLATE:%=src/translate/%.c) \
 	$(REQUEST:%=src/translate/request/%.c) \

@@ -79,6 +79,8 @@ serve(const struct cli *cli)
 	    (rc = program_block_signals(&p)) == 0 && /* before any thread */
 	    (rc = program_become_daemon(&p)) == 0 &&
 	    (rc = program_open_files(&p)) == 0 &&
+	    (rc = program_bind(&p)) == 0 &&
+	    (rc = program_confine(&p)) == 0 && /* before any thread, too */
 	    (rc = program_start_demo(&p)) == 0 &&
 	    (rc = program_listen(&p)) == 0) {
 		program_tell_ready(&p);

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/broker.h"
 #include "app/keys.h"
 #include "app/kinds.h"
 #include "app/places.h"
 #include "app/sources.h"
+#include "app/textfile.h"
 #include "app/variables.h"
 #include "server/secret.h"
 #include "server/settings.h"
@@ -171,8 +173,9 @@ take_key(struct reading *r, const char *name, const char *file_name)
 	if (!has_file || file.text[0] == '\0')
 		return 0;
 	if ((text = keys_read_file(file.text, &is_open)) == NULL)
-		return complain(r->error, 1, "%s: %.300s: %s (%s)", file_name,
-		    file.text, strerror(errno), file.where);
+		return complain(r->error, 1, "%s: %.300s: %s%s (%s)", file_name,
+		    file.text, strerror(errno), broker_hint(file.text, errno),
+		    file.where);
 	if (is_open)
 		warn(r->config, "%s: others may read or change %s", file_name,
 		    file.text);
@@ -373,6 +376,7 @@ int
 config_check(const struct config *config, struct config_error *error)
 {
 	const struct settings *s = config->settings;
+	int fd;
 
 	if (s->upstream.url == NULL && !s->demo)
 		return complain(error, 2,
@@ -386,9 +390,13 @@ config_check(const struct config *config, struct config_error *error)
 		    "PROXY_API_KEY, or ALLOW_OPEN=1 if all who reach it may "
 		    "use it",
 		    s->host);
-	if (s->ssl_cert_file != NULL && access(s->ssl_cert_file, R_OK) == -1)
-		return complain(error, 1, "SSL_CERT_FILE: %.300s: %s",
-		    s->ssl_cert_file, strerror(errno));
+	if (s->ssl_cert_file == NULL)
+		return 0;
+	if ((fd = textfile_open(s->ssl_cert_file)) == -1)
+		return complain(error, 1, "SSL_CERT_FILE: %.300s: %s%s",
+		    s->ssl_cert_file, strerror(errno),
+		    broker_hint(s->ssl_cert_file, errno));
+	close(fd);
 	return 0;
 }
 
@@ -455,13 +463,20 @@ config_export(const struct config *config)
 	}
 }
 
-bool
-config_is_set(const struct config *config, const char *name)
+const char *
+config_raw(const struct config *config, const char *name)
 {
 	size_t i = index_of(name);
 
-	return i < n_variables && config->origins[i].raw != NULL &&
-	       config->origins[i].raw[0] != '\0';
+	return i < n_variables ? config->origins[i].raw : NULL;
+}
+
+bool
+config_is_set(const struct config *config, const char *name)
+{
+	const char *raw = config_raw(config, name);
+
+	return raw != NULL && raw[0] != '\0';
 }
 
 void

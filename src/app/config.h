@@ -64,6 +64,9 @@ void config_export(const struct config *config);
  * not as an empty text. */
 bool config_is_set(const struct config *config, const char *name);
 
+/* What was given, borrowed; NULL: nothing, or it is no such setting. */
+const char *config_raw(const struct config *config, const char *name);
+
 void config_clear(struct config *config);
 
 #endif

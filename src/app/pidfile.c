@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/broker.h"
 #include "app/places.h"
 #include "wire/buf.h"
 
@@ -136,8 +137,8 @@ pidfile_take(struct pidfile *p, const char *path, char *err, size_t cap)
 /* -- FILE.info --------------------------------------------------------------
  */
 
-static bool
-info_path(const char *path, char out[static PATH_MAX])
+bool
+pidfile_info_path(const char *path, char out[static PATH_MAX])
 {
 	return snprintf(out, PATH_MAX, "%s.info", path) < PATH_MAX;
 }
@@ -150,7 +151,7 @@ pidfile_tell(const struct pidfile *p, const struct pidfile_info *info)
 	ssize_t written;
 	int fd;
 
-	if (p->path == NULL || !info_path(p->path, path))
+	if (p->path == NULL || !pidfile_info_path(p->path, path))
 		return;
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | SAFE_FLAGS, 0600);
@@ -191,7 +192,7 @@ pidfile_read_info(const char *path, struct pidfile_info *info)
 	int fd;
 
 	*info = (struct pidfile_info){ .drain_ms = 0 };
-	if (!info_path(path, full) ||
+	if (!pidfile_info_path(path, full) ||
 	    (fd = open_own(full, O_RDONLY, reason, sizeof(reason))) == -1)
 		return;
 	n = read(fd, text, sizeof(text) - 1);
@@ -215,9 +216,9 @@ pidfile_drop(struct pidfile *p)
 	if (p->path == NULL)
 		return;
 	if (is_still_there(p->path, p->fd)) {
-		if (info_path(p->path, path))
-			(void)unlink(path);
-		(void)unlink(p->path);
+		if (pidfile_info_path(p->path, path))
+			(void)broker_do(path, unlink);
+		(void)broker_do(p->path, unlink);
 	}
 	close(p->fd); /* and only now the lock is gone */
 	free(p->path);

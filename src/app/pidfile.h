@@ -9,6 +9,8 @@
  * Beside it lies FILE.info with what `status` tells.
  */
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -52,6 +54,8 @@ void pidfile_drop(struct pidfile *p);
 
 /* Whose file it is. */
 void pidfile_look(const char *path, struct pidfile_owner *owner);
+/* FILE.info; false: it is too long. */
+bool pidfile_info_path(const char *path, char out[static PATH_MAX]);
 void pidfile_read_info(const char *path, struct pidfile_info *info);
 
 #endif

@@ -11,10 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/broker.h"
 #include "app/daemon.h"
 #include "app/demo.h"
 #include "app/places.h"
+#include "app/sandbox.h"
 #include "app/systemd.h"
+#include "server/bind.h"
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/settings.h"
@@ -39,7 +42,7 @@ program_configure(struct program *p, const struct cli *cli)
 {
 	struct config_error error;
 
-	*p = (struct program){ .cli = cli, .report = -1, .inherited_fd = -1 };
+	*p = (struct program){ .cli = cli, .report = -1, .socket = -1 };
 	p->pidfile.fd = -1;
 	if (config_read(&p->config, &cli->flags, CONFIG_TO_SERVE, &error) ==
 		-1 ||
@@ -172,11 +175,11 @@ take_socket(struct program *p)
 	const struct settings *s = p->config.settings;
 	char why[256];
 
-	p->inherited_fd = systemd_take_socket(why, sizeof(why));
-	if (p->inherited_fd == -2)
+	p->socket = systemd_take_socket(why, sizeof(why));
+	if (p->socket == -2)
 		return fail(p, 1, why);
-	if (p->inherited_fd != -1 && s->n_proxy_keys == 0 && !s->allow_open &&
-	    systemd_socket_is_open(p->inherited_fd))
+	if (p->socket != -1 && s->n_proxy_keys == 0 && !s->allow_open &&
+	    systemd_socket_is_open(p->socket))
 		return fail(p, 2,
 		    "the socket handed over can be reached by other machines: "
 		    "set PROXY_API_KEY, or ALLOW_OPEN=1 if all who reach it "
@@ -184,15 +187,58 @@ take_socket(struct program *p)
 	return 0;
 }
 
-int
-program_listen(struct program *p)
+static void
+write_info(struct program *p)
 {
+	const struct settings *s = p->config.settings;
+	struct pidfile_info info = { .started = (long long)time(NULL),
+		.drain_ms = s->drain_timeout_ms };
+
+	bind_name(p->socket, info.address, sizeof(info.address));
+	snprintf(info.upstream, sizeof(info.upstream), "%s",
+	    s->demo ? "demo" : s->upstream.host);
+	pidfile_tell(&p->pidfile, &info);
+}
+
+int
+program_bind(struct program *p)
+{
+	const struct settings *s = p->config.settings;
 	struct fault why = { 0 };
 	int rc;
 
 	if ((rc = take_socket(p)) != 0)
 		return rc;
-	p->listener = listener_start(p->config.settings, p->inherited_fd, &why);
+	if (p->socket == -1) {
+		if ((p->socket = bind_open(s->host, s->port, &why)) == -1)
+			return fail(p, 1, why.message);
+		if (strncmp(s->host, "unix:", 5) == 0)
+			p->socket_file = strdup(s->host + 5);
+	}
+	write_info(p);
+	return 0;
+}
+
+int
+program_confine(struct program *p)
+{
+	struct sandbox s = { .config = &p->config,
+		.flags = &p->cli->flags,
+		.pid_file = p->pidfile.path,
+		.socket_file = p->socket_file,
+		.logs_to_file = p->logs_to_file };
+
+	sandbox_enter(&s);
+	return 0;
+}
+
+int
+program_listen(struct program *p)
+{
+	struct fault why = { 0 };
+
+	p->listener = listener_start(p->config.settings, p->socket, &why);
+	p->socket = -1;
 	return p->listener == NULL ? fail(p, 1, why.message) : 0;
 }
 
@@ -217,20 +263,6 @@ log_upstream(const struct settings *s)
 				      : "");
 }
 
-static void
-write_info(struct program *p)
-{
-	const struct settings *s = p->config.settings;
-	struct pidfile_info info = { .started = (long long)time(NULL),
-		.drain_ms = s->drain_timeout_ms };
-
-	snprintf(info.address, sizeof(info.address), "%s",
-	    listener_address(p->listener));
-	snprintf(info.upstream, sizeof(info.upstream), "%s",
-	    s->demo ? "demo" : s->upstream.host);
-	pidfile_tell(&p->pidfile, &info);
-}
-
 void
 program_tell_ready(struct program *p)
 {
@@ -238,7 +270,6 @@ program_tell_ready(struct program *p)
 
 	log_warnings(&p->config);
 	log_upstream(p->config.settings);
-	write_info(p);
 	/* In a terminal a plain line, so that its end is the address's end. */
 	if (p->logs_to_file || p->config.settings->log_json)
 		log_say(LOG_INFO, "listening on %s", address);
@@ -272,6 +303,10 @@ tell_what_needs_restart(const struct settings *old, const struct settings *new)
 		    old->max_connections != new->max_connections },
 		{ "PID_FILE", differs(old->pid_file, new->pid_file) },
 		{ "LOG_FILE", differs(old->log_file, new->log_file) },
+		{ "STATE_DIR", differs(old->state_dir, new->state_dir) },
+		{ "CAPTURE_DIR", old->sandbox && differs(old->capture_dir,
+						     new->capture_dir) },
+		{ "SANDBOX", old->sandbox != new->sandbox },
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -299,6 +334,13 @@ refused:
 	return -1;
 }
 
+/* As log_open_file() does, but through the sandbox. */
+static int
+open_log_again(const char *path)
+{
+	return broker_do(path, log_open_file);
+}
+
 static void
 reload(struct program *p)
 {
@@ -313,7 +355,8 @@ reload(struct program *p)
 		p->config = config;
 	}
 	s = p->config.settings;
-	if (log_reopen(s->log_json, s->debug || s->verbose) == -1)
+	if (log_reopen(open_log_again, s->log_json, s->debug || s->verbose) ==
+	    -1)
 		log_say(LOG_ERROR,
 		    "reload: the log file cannot be opened "
 		    "again: %s",
@@ -389,14 +432,18 @@ program_drain(struct program *p)
 void
 program_close(struct program *p)
 {
-	if (p->listener != NULL) {
-		listener_stop(p->listener);
-		demo_stop(p->demo);
-		pidfile_drop(&p->pidfile);
+	bool served = p->listener != NULL;
+
+	listener_stop(p->listener);
+	demo_stop(p->demo);
+	if (p->socket >= 0)
+		close(p->socket);
+	if (p->socket_file != NULL)
+		(void)broker_do(p->socket_file, unlink);
+	pidfile_drop(&p->pidfile);
+	if (served)
 		log_say(LOG_INFO, "stopped");
-	} else {
-		demo_stop(p->demo);
-		pidfile_drop(&p->pidfile);
-	}
+	sandbox_leave();
+	free(p->socket_file);
 	config_clear(&p->config);
 }

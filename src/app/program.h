@@ -23,7 +23,8 @@ struct program {
 	bool is_parent; /* we are its parent and done: see exit_code */
 	int exit_code;
 	bool logs_to_file;
-	int inherited_fd; /* from the service manager; -1: none */
+	int socket;	   /* bound, till the listener has it; or -1 */
+	char *socket_file; /* our own unix socket, or NULL */
 	struct demo *demo;
 	int demo_port;
 	struct listener *listener;
@@ -38,6 +39,8 @@ int program_configure(struct program *p, const struct cli *cli);
 int program_block_signals(struct program *p);
 int program_become_daemon(struct program *p);
 int program_open_files(struct program *p); /* pid file, log */
+int program_bind(struct program *p);
+int program_confine(struct program *p); /* the sandbox; before any thread */
 int program_start_demo(struct program *p);
 int program_listen(struct program *p);
 

@@ -18,6 +18,7 @@
 #define ENV_FILE_MAX (1024 * 1024)
 
 static const char here[] = "./.env";
+static const char system_wide[] = "/etc/anthropic-proxy/.env";
 
 /* -- the file -------------------------------------------------------------- */
 
@@ -102,21 +103,30 @@ try_file(struct sources *in, const char *path, const char *shown,
 	return read_file(in, path, error) == -1 ? -1 : 1;
 }
 
+char *
+sources_candidate(const struct config_flags *flags, size_t i)
+{
+	if (flags->config_file != NULL)
+		return i == 0 ? strdup(flags->config_file) : NULL;
+	if (i == 1)
+		return places_in_home(".anthropic-proxy.env");
+	return strdup(i == 0 ? here + 2 : system_wide);
+}
+
 static int
 search(struct sources *in, struct config_error *error)
 {
-	static const char system_wide[] = "/etc/anthropic-proxy/.env";
-	char *in_home;
-	int rc;
+	static const char *const shown[SOURCES_CANDIDATES] = { here,
+		"~/.anthropic-proxy.env", system_wide };
+	int rc = 0;
 
-	if ((rc = try_file(in, here + 2, here, error)) != 0)
-		return rc;
-	in_home = places_in_home(".anthropic-proxy.env");
-	rc = try_file(in, in_home, "~/.anthropic-proxy.env", error);
-	free(in_home);
-	if (rc != 0)
-		return rc;
-	return try_file(in, system_wide, system_wide, error);
+	for (size_t i = 0; i < SOURCES_CANDIDATES && rc == 0; i++) {
+		char *path = sources_candidate(in->flags, i);
+
+		rc = try_file(in, path, shown[i], error);
+		free(path);
+	}
+	return rc;
 }
 
 int

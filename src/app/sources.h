@@ -30,6 +30,12 @@ struct sources {
 	char warning[512]; /* "" or something about the file */
 };
 
+#define SOURCES_CANDIDATES 3
+
+/* The files that are looked for, the first one first; the caller frees.
+ * NULL: there are fewer. */
+char *sources_candidate(const struct config_flags *flags, size_t i);
+
 /*
  * Finds and reads the .env file: the --config file or else the first of
  * ./.env, ~/.anthropic-proxy.env, /etc/anthropic-proxy/.env.  0, or -1 with

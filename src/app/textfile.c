@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/broker.h"
 #include "wire/buf.h"
 
 static int
@@ -30,6 +31,12 @@ read_all(int fd, struct buf *text)
 	return 0;
 }
 
+int
+textfile_open(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
 char *
 textfile_read(
     const char *path, size_t max_bytes, size_t *len, struct stat *about)
@@ -40,7 +47,7 @@ textfile_read(
 	int fd, saved;
 
 	buf_init(&text, max_bytes);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
+	if ((fd = broker_do(path, textfile_open)) == -1)
 		return NULL;
 	if (fstat(fd, &st) == -1 || read_all(fd, &text) == -1)
 		goto out;

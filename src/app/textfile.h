@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+/* Opens for reading; -1 with errno. */
+int textfile_open(const char *path);
+
 /*
  * Reads at most `max_bytes` of a file that is no directory into a
  * NUL-terminated text, which the caller frees; `about` (may be NULL) is what

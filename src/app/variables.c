@@ -54,6 +54,7 @@ const struct variable variables[] = {
 	{ "SSL_CERT_FILE", &kind_text, AT(ssl_cert_file), 0, 0, false },
 	{ "STATE_DIR", &kind_folder, AT(state_dir), 0, 0, false },
 	{ "CAPTURE_DIR", &kind_text, AT(capture_dir), 0, 0, false },
+	{ "SANDBOX", &kind_bool, AT(sandbox), 0, 0, false },
 	{ "STATUS_BODIES", &kind_bool, AT(status_bodies), 0, 0, false },
 };
 /* clang-format on */

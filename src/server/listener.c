@@ -385,20 +385,18 @@ start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 }
 
 struct listener *
-listener_start(struct settings *s, int inherited_fd, struct fault *why)
+listener_start(struct settings *s, int fd, struct fault *why)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
 	if (l == NULL) {
+		close(fd);
 		fault_no_memory(why);
 		return NULL;
 	}
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->stop, NULL);
-	l->fd = inherited_fd != -1 ? inherited_fd
-				   : bind_open(s->host, s->port, why);
-	if (l->fd == -1)
-		goto fail;
+	l->fd = fd;
 	bind_name(l->fd, l->address, sizeof(l->address));
 	if ((l->max_connections = connection_limit(s, why)) == -1)
 		goto fail;
@@ -483,8 +481,6 @@ listener_stop(struct listener *l)
 	} else if (l->fd != -1) {
 		close(l->fd); /* else the library has */
 	}
-	if (strncmp(l->address, "unix:", 5) == 0)
-		unlink(l->address + 5);
 	server_free(l->server);
 	pthread_cond_destroy(&l->stop);
 	pthread_mutex_destroy(&l->lock);

@@ -12,12 +12,11 @@ struct listener;
 struct settings;
 
 /*
- * Binds (or takes `inherited_fd`, -1 for none, as from a service manager) and
- * serves.  Holds the settings.  All signals must be blocked already.
+ * Serves at a socket that listens; it is closed at the end, also where this
+ * fails.  Holds the settings.  All signals must be blocked already.
  * NULL with `why`.
  */
-struct listener *
-listener_start(struct settings *s, int inherited_fd, struct fault *why);
+struct listener *listener_start(struct settings *s, int fd, struct fault *why);
 
 /* "http://127.0.0.1:3000", "http://[::1]:3000" or "unix:/path". */
 const char *listener_address(const struct listener *l);
@@ -33,7 +32,7 @@ void listener_reload(struct listener *l, struct settings *s);
  */
 void listener_drain(struct listener *l, long timeout_ms, int wake_fd);
 
-/* Closes everything and frees. */
+/* Closes everything and frees.  A unix socket's file stays. */
 void listener_stop(struct listener *l);
 
 #endif

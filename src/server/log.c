@@ -256,8 +256,8 @@ log_say(enum log_level level, const char *format, ...)
 }
 
 /* A device may be a log (/dev/null), a pipe or a directory may not. */
-static int
-open_file(const char *path)
+int
+log_open_file(const char *path)
 {
 	struct stat st;
 	int fd;
@@ -294,8 +294,8 @@ log_open(const char *path, bool json, bool debug)
 	char *copy = NULL;
 	int fd = STDERR_FILENO, old = atomic_load(&log_fd);
 
-	if (path != NULL &&
-	    ((copy = strdup(path)) == NULL || (fd = open_file(path)) == -1)) {
+	if (path != NULL && ((copy = strdup(path)) == NULL ||
+				(fd = log_open_file(path)) == -1)) {
 		free(copy);
 		return -1;
 	}
@@ -310,7 +310,7 @@ log_open(const char *path, bool json, bool debug)
 
 /* dup2() exchanges the file under the number that writers hold. */
 int
-log_reopen(bool json, bool debug)
+log_reopen(int (*open_file)(const char *path), bool json, bool debug)
 {
 	int fd, held = atomic_load(&log_fd), saved;
 

@@ -23,8 +23,10 @@ struct log_field {
 /* path NULL: stderr; a file is made 0600 and never followed through a link.
  * 0, or -1 with errno (the log then stays as it was). */
 int log_open(const char *path, bool json, bool debug);
-/* SIGHUP: opens the path again. */
-int log_reopen(bool json, bool debug);
+/* How it opens its file; -1 with errno. */
+int log_open_file(const char *path);
+/* SIGHUP: opens the path again, by a function that does the same. */
+int log_reopen(int (*open_file)(const char *path), bool json, bool debug);
 bool log_debugs(void);
 
 /* The request id of the calling thread, shown on its lines; NULL: none. */

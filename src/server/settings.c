@@ -20,6 +20,7 @@ settings_new(void)
 	}
 	atomic_init(&s->holders, 1);
 	s->port = 3000;
+	s->sandbox = true;
 	profile_defaults(&s->profile);
 	s->connect_timeout_ms = 10 * 1000;
 	s->first_byte_timeout_ms = 600 * 1000;

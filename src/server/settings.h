@@ -58,6 +58,7 @@ struct settings {
 	bool demo; /* the upstream is the built-in one */
 
 	/* for the program around the server */
+	bool sandbox;
 	char *pid_file, *log_file;
 	char *config_file; /* the .env that was read, or NULL */
 };

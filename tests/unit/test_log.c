@@ -114,7 +114,7 @@ debug_lines_show_only_when_asked_for(void **state)
 	assert_int_equal(log_open(path, false, false), 0);
 	assert_false(log_debugs());
 	log_say(LOG_DEBUG, "hidden");
-	assert_int_equal(log_reopen(false, true), 0);
+	assert_int_equal(log_reopen(log_open_file, false, true), 0);
 	assert_true(log_debugs());
 	log_say(LOG_DEBUG, "shown");
 	assert_log("ts= level=debug msg=shown\n");
@@ -161,7 +161,7 @@ a_rotated_file_is_made_anew(void **state)
 	snprintf(moved, sizeof(moved), "%s.1", path);
 	assert_int_equal(rename(path, moved), 0);
 	log_say(LOG_INFO, "between");
-	assert_int_equal(log_reopen(false, false), 0);
+	assert_int_equal(log_reopen(log_open_file, false, false), 0);
 	log_say(LOG_INFO, "after");
 	assert_log("ts= level=info msg=after\n");
 	unlink(moved);
@@ -207,7 +207,7 @@ threads_write_whole_lines_with_their_own_request(void **state)
 	pthread_create(&threads[0], NULL, chatter, (void *)"req_a");
 	pthread_create(&threads[1], NULL, chatter, (void *)"req_b");
 	for (int i = 0; i < 20; i++)
-		log_reopen(false, i % 2 == 0);
+		log_reopen(log_open_file, false, i % 2 == 0);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
 	text = read_log();
