@@ -10,6 +10,7 @@
 
 #include "app/cli.h"
 #include "app/config.h"
+#include "app/doctor.h"
 #include "app/program.h"
 #include "app/status.h"
 #include "server/memory.h"
@@ -108,6 +109,8 @@ main(int argc, char **argv)
 		return print("anthropic-proxy " VERSION "\n");
 	case CLI_CONFIG:
 		return print_config(&cli.flags);
+	case CLI_DOCTOR:
+		return doctor_run(&cli);
 	case CLI_STATUS:
 		return status_show(&cli.flags);
 	case CLI_STOP:

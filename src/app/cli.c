@@ -18,6 +18,7 @@ static const struct command {
 	{ "stop", CLI_STOP },
 	{ "status", CLI_STATUS },
 	{ "config", CLI_CONFIG },
+	{ "doctor", CLI_DOCTOR },
 };
 
 enum takes { NOTHING, A_VALUE };
@@ -38,7 +39,10 @@ static const struct option {
 	{ 0, "daemon", NOTHING, AT(daemon), BIT(CLI_SERVE) },
 	{ 0, "pid-file", A_VALUE, AT(flags.pid_file), ALL },
 	{ 0, "log-file", A_VALUE, AT(flags.log_file), SETTINGS },
-	{ 0, "demo", NOTHING, AT(flags.demo), SETTINGS },
+	{ 0, "demo", NOTHING, AT(flags.demo), SETTINGS | BIT(CLI_DOCTOR) },
+	{ 0, "json", NOTHING, AT(json), BIT(CLI_DOCTOR) },
+	{ 0, "write", NOTHING, AT(write), BIT(CLI_DOCTOR) },
+	{ 0, "model", A_VALUE, AT(model), BIT(CLI_DOCTOR) },
 	{ 'h', "help", NOTHING, 0, ALL },
 	{ 'V', "version", NOTHING, 0, ALL },
 #undef AT
@@ -51,6 +55,7 @@ const char cli_help[] =
     "usage: anthropic-proxy [-dv] [-c file] [-p port] [--host addr] [--demo]\n"
     "                       [--daemon] [--pid-file file] [--log-file file]\n"
     "       anthropic-proxy config [option ...]\n"
+    "       anthropic-proxy doctor [--json] [--write] [--model name]\n"
     "       anthropic-proxy status [--pid-file file]\n"
     "       anthropic-proxy stop [--pid-file file]\n"
     "       anthropic-proxy -h | -V\n"
@@ -59,6 +64,10 @@ const char cli_help[] =
     "\n"
     "Commands (none: serve in the foreground, log on stderr):\n"
     "  config            print the effective settings and where each is from\n"
+    "  doctor            ask the upstream a few small things, print what "
+    "works\n"
+    "                    and which settings follow; exit 0 if the proxy "
+    "can work\n"
     "  status            tell whether the daemon runs; exit 0 if so, else 1\n"
     "  stop              let the daemon finish its requests and end\n"
     "\n"
@@ -71,6 +80,9 @@ const char cli_help[] =
     "  -p, --port N          listen on this port (3000; 0: any free one)\n"
     "      --host ADDR       listen on this address (127.0.0.1), unix:/path\n"
     "      --demo            answer out of a small built-in upstream\n"
+    "      --json            doctor: print JSON\n"
+    "      --write           doctor: put the settings into the .env file\n"
+    "      --model NAME      doctor: the upstream's model to ask\n"
     "      --daemon          serve in the background\n"
     "      --pid-file FILE   of the daemon\n"
     "      --log-file FILE   of the daemon\n"

@@ -13,6 +13,7 @@ enum cli_command {
 	CLI_STOP,
 	CLI_STATUS,
 	CLI_CONFIG,
+	CLI_DOCTOR,
 	CLI_HELP,
 	CLI_VERSION,
 };
@@ -20,6 +21,8 @@ enum cli_command {
 struct cli {
 	enum cli_command command;
 	bool daemon;
+	bool json, write;	   /* of doctor */
+	const char *model;	   /* of doctor, or NULL */
 	struct config_flags flags; /* borrowed from argv */
 };
 

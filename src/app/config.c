@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/broker.h"
+#include "app/envedit.h"
 #include "app/keys.h"
 #include "app/kinds.h"
 #include "app/places.h"
@@ -400,31 +401,6 @@ config_check(const struct config *config, struct config_error *error)
 	return 0;
 }
 
-/* A value as envfile_parse() reads it back. */
-static void
-print_value(const char *value, struct buf *out)
-{
-	if (strpbrk(value, " \t\n\r\"'\\#") == NULL) {
-		buf_add_str(out, value);
-		return;
-	}
-	if (strpbrk(value, "'\n\r") == NULL) {
-		buf_printf(out, "'%s'", value);
-		return;
-	}
-	buf_add_char(out, '"');
-	for (; *value != '\0'; value++) {
-		if (*value == '\n' || *value == '\r') {
-			buf_add_str(out, *value == '\n' ? "\\n" : "\\r");
-			continue;
-		}
-		if (strchr("\"\\$", *value) != NULL)
-			buf_add_char(out, '\\');
-		buf_add_char(out, *value);
-	}
-	buf_add_char(out, '"');
-}
-
 void
 config_print(const struct config *config, struct buf *out)
 {
@@ -437,7 +413,7 @@ config_print(const struct config *config, struct buf *out)
 
 		v->kind->show(v, config->settings, origin->raw, &value);
 		buf_printf(out, "%s=", v->name);
-		print_value(buf_str(&value), out);
+		envedit_print_value(buf_str(&value), out);
 		buf_printf(out, "  # %s",
 		    origin->where == NULL ? "default" : origin->where);
 		if (v->kind == &kind_base_url &&

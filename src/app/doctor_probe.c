@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks the upstream.  Judges nothing: that is doctor_judge's. */
+#include "app/doctor_probe.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/attempts.h"
+#include "server/cancel.h"
+#include "server/headers.h"
+#include "server/lessons.h"
+#include "server/prepare.h"
+#include "server/secret.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "server/upstream.h"
+#include "wire/buf.h"
+#include "wire/sse.h"
+#include "wire/utf8.h"
+
+#define LIMIT_MS       60000
+#define FIRST_LIMIT_MS 120000 /* a local server may have to load the model */
+#define MAX_ANSWER     ((size_t)4 * 1024 * 1024)
+#define MAX_LIST       ((size_t)8 * 1024 * 1024)
+#define MAX_MODEL      512
+#define SHORTEST_KEY   4
+
+#define TOOL                                                                   \
+	"\"tools\":[{\"name\":\"get_weather\",\"description\":\"Tells the "    \
+	"weather of one city now.\",\"input_schema\":{\"$schema\":"            \
+	"\"http://json-schema.org/draft-07/schema#\",\"type\":\"object\","     \
+	"\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":["       \
+	"\"city\"],\"additionalProperties\":false}}],"                         \
+	"\"system\":\"You are a helpful assistant.\",\"temperature\":1,"       \
+	"\"metadata\":{\"user_id\":\"doctor\"},"
+#define USER(text) "\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}]"
+#define SUM	   USER("What is 17 times 23? Answer with the number.")
+#define THINK                                                                  \
+	"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024},"          \
+	"\"max_tokens\":2048,"
+
+/* The questions, in the form of a client that has much to ask for. */
+static const struct {
+	const char *what, *body;
+} questions[N_PROBES] = {
+	[PROBE_LIST] = { "the list of models", NULL },
+	[PROBE_CHAT] = { "a streamed word",
+	    "\"max_tokens\":64," USER("Say the one word: ok") },
+	[PROBE_TOOLS] = { "tools, two at once",
+	    TOOL "\"max_tokens\":1024," USER(
+		"What is the weather in Paris and in Rome? Ask for both at "
+		"once: "
+		"call get_weather {\\\"city\\\":\\\"Paris\\\"} and call "
+		"get_weather "
+		"{\\\"city\\\":\\\"Rome\\\"}") },
+	[PROBE_FORCED] = { "a forced tool",
+	    TOOL "\"tool_choice\":{\"type\":\"tool\",\"name\":"
+		 "\"get_weather\",\"disable_parallel_tool_use\":true},"
+		 "\"max_tokens\":1024," USER("Hello from Paris!") },
+	[PROBE_RESULT] = { "the turn behind a tool", TOOL THINK
+	    "\"messages\":[{\"role\":\"user\",\"content\":\"What is the "
+	    "weather in Paris?\"},{\"role\":\"assistant\",\"content\":[{"
+	    "\"type\":\"tool_use\",\"id\":\"toolu_01doctor\",\"name\":"
+	    "\"get_weather\",\"input\":{\"city\":\"Paris\"}}]},{\"role\":"
+	    "\"user\",\"content\":[{\"type\":\"tool_result\","
+	    "\"tool_use_id\":\"toolu_01doctor\",\"content\":\"sunny, 21 "
+	    "C\"},{\"type\":\"text\",\"text\":\"Answer in one word.\"}]},{"
+	    "\"role\":\"system\",\"content\":\"Be brief.\"}]" },
+	[PROBE_IMAGE] = { "an image",
+	    "\"max_tokens\":300,\"messages\":[{\"role\":\"user\",\"content\":"
+	    "[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+	    "\"media_type\":\"image/png\",\"data\":\"iVBORw0KGgoAAAANSUhEUgA"
+	    "AAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PQQkAAAgAsetfWiP4FgYrsKZeS"
+	    "0BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBA"
+	    "QEDgsqnc8OJg6Ln3AAAAAElFTkSuQmCC\"}},{\"type\":\"text\",\"text\":"
+	    "\"Which colour is this? One word.\"}]}]" },
+	[PROBE_THINKING] = { "reasoning", THINK SUM },
+	[PROBE_QUIET] = { "reasoning switched off",
+	    "\"thinking\":{\"type\":\"disabled\"},\"max_tokens\":1024," SUM },
+};
+
+struct prober {
+	const struct probing *wanted;
+	struct server *server;
+	struct settings *settings;
+	struct findings *f;
+	struct cancel cancel;
+	struct headers headers; /* whose values are secrets */
+};
+
+/* A question under way. */
+struct listening {
+	struct buf said;
+	long long end_ms;
+	bool is_late;
+};
+
+/* -- secrets ----------------------------------------------------------------
+ */
+
+static void
+hide_one(char *text, const char *secret, size_t len)
+{
+	static const char stars[] = "***";
+
+	if (len < SHORTEST_KEY)
+		return;
+	for (char *p = text; *p != '\0'; p++) {
+		if (strncmp(p, secret, len) != 0)
+			continue;
+		memmove(p + 3, p + len, strlen(p + len) + 1);
+		memcpy(p, stars, 3);
+		p += 2;
+	}
+}
+
+/* Servers repeat in their complaints what they were sent: our keys must not
+ * stand in a text that is made to be shown. */
+static void
+hide_secrets(const struct prober *p, char *text)
+{
+	static const char *const plain[] = { "accept", "content-type",
+		"user-agent", "accept-encoding" };
+	const char *q = p->settings->upstream.query;
+
+	if (p->settings->upstream_key != NULL)
+		hide_one(text, p->settings->upstream_key,
+		    strlen(p->settings->upstream_key));
+	for (size_t i = 0; i < p->headers.n; i++) {
+		const struct header *h = &p->headers.list[i];
+		bool is_plain = false;
+
+		for (size_t k = 0; k < sizeof(plain) / sizeof(plain[0]); k++)
+			is_plain |= strcasecmp(h->name, plain[k]) == 0;
+		if (!is_plain)
+			hide_one(text, h->value, strlen(h->value));
+	}
+	while (*q != '\0') {
+		size_t name = strcspn(q, "=&"), len = strcspn(q, "&");
+
+		if (len > name && strncmp(q + 1, "api-version", 11) != 0)
+			hide_one(text, q + name + 1, len - name - 1);
+		q += len + (q[len] == '&');
+	}
+}
+
+static void
+note_fault(const struct prober *p, const struct fault *fault, struct probe *out)
+{
+	char text[FAULT_MESSAGE_MAX];
+	size_t len;
+
+	memcpy(text, fault->message, sizeof(text));
+	hide_secrets(p, text);
+	len = strlen(text);
+	if (len >= sizeof(out->message))
+		len = utf8_cut(text, sizeof(out->message) - 1);
+	out->kind = fault->kind;
+	snprintf(out->message, sizeof(out->message), "%.*s", (int)len, text);
+}
+
+/* -- the answer -------------------------------------------------------------
+ */
+
+/* Takes the events; the limit is on the whole of an answer. */
+static int
+take_events(void *cookie, struct buf *events)
+{
+	struct listening *l = cookie;
+
+	buf_add(&l->said, events->data, events->len);
+	buf_reset(events);
+	l->is_late = server_now_ms() >= l->end_ms;
+	return l->said.failed || l->is_late ? -1 : 0;
+}
+
+static void
+read_signature(const char *text, struct probe *out)
+{
+	struct envelope e = { 0 };
+
+	if (text != NULL && envelope_parse(text, strlen(text), &e) == 1 &&
+	    e.form != FORM_NONE)
+		out->form = e.form;
+	envelope_clear(&e);
+}
+
+static void
+read_event(const cJSON *event, struct probe *out, struct buf *text)
+{
+	const cJSON *block = json_get(event, "content_block");
+	const cJSON *delta = json_get(event, "delta");
+	const cJSON *kind = json_get(block, "type");
+	const char *piece = json_get_string(delta, "text");
+
+	if (json_is(kind, "tool_use"))
+		out->calls++;
+	if (json_is(kind, "thinking") || json_is(kind, "redacted_thinking"))
+		out->thinks = true;
+	read_signature(json_get_string(block, "data"), out);
+	read_signature(json_get_string(delta, "signature"), out);
+	if (piece != NULL)
+		buf_add_str(text, piece);
+}
+
+static bool
+has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = text; *p != '\0'; p++)
+		if (strncasecmp(p, word, n) == 0 &&
+		    (p == text || !isalpha((unsigned char)p[-1])) &&
+		    !isalpha((unsigned char)p[n]))
+			return true;
+	return false;
+}
+
+/* The events as the client would have got them. */
+static void
+read_answer(const struct buf *said, struct probe *out)
+{
+	struct sse_event event;
+	struct json_doc doc;
+	struct buf text;
+	struct sse in;
+
+	buf_init(&text, MAX_ANSWER);
+	sse_init(&in, MAX_ANSWER);
+	if (said->len > 0 && sse_push(&in, said->data, said->len) == 0)
+		while (sse_next(&in, &event) == 1) {
+			if (json_parse(
+				&doc, event.data, event.len, NULL, NULL) == 0)
+				read_event(doc.root, out, &text);
+			json_doc_clear(&doc);
+		}
+	out->says_red = has_word(buf_str(&text), "red");
+	sse_clear(&in);
+	buf_clear(&text);
+}
+
+/* -- a question -------------------------------------------------------------
+ */
+
+static void
+random_text(void *cookie, char *out, size_t len)
+{
+	(void)cookie;
+	secret_random_text(out, len);
+}
+
+static void
+take_outcome(const struct prober *p, struct attempts *a,
+    const struct listening *l, struct probe *out)
+{
+	static const char *const fields[] = { "max_completion_tokens",
+		"max_tokens" };
+	struct fault late = { 0 };
+
+	out->status = a->head.status;
+	out->is_events =
+	    strncmp(a->head.content_type, "text/event-stream", 17) == 0;
+	for (size_t i = 0; i < 2; i++)
+		if (json_get(a->translation.body, fields[i]) != NULL)
+			out->token_field = fields[i];
+	if (a->fault.kind == FAULT_NONE && a->client_gone) {
+		fault_set(&late, l->is_late ? FAULT_TIMEOUT : FAULT_TOO_LARGE,
+		    l->is_late ? "no end of the answer in %ld s"
+			       : "the answer is longer than asked for",
+		    p->settings->first_byte_timeout_ms / 1000);
+		note_fault(p, &late, out);
+		return;
+	}
+	note_fault(p, &a->fault, out);
+	if (a->fault.kind != FAULT_NONE)
+		return;
+	out->has_usage = stream_usage(a->stream)->reported;
+	read_answer(&l->said, out);
+}
+
+/* Sends one body the way that relay.c does. */
+static void
+ask(struct prober *p, const char *body, size_t len, bool show_all,
+    struct probe *out)
+{
+	struct request_rules rules = { .json = { 64, 1000 } };
+	const struct settings *s = p->settings;
+	struct message_request request = { 0 };
+	long long began = server_now_ms();
+	struct listening l = { .end_ms = began + s->first_byte_timeout_ms };
+	struct attempts a;
+
+	buf_init(&l.said, MAX_ANSWER);
+	attempts_init(&a, p->server, s);
+	a.request = &request;
+	a.cancel = &p->cancel;
+	a.began_ms = began;
+	a.deliver = take_events;
+	a.cookie = &l;
+	a.context = (struct request_context){ .model = p->f->model };
+	if (message_request_parse(&request, body, len, &rules, &a.fault) == 0) {
+		a.env = (struct stream_env){
+			.message_id = "msg_doctor",
+			.request_id = "req_doctor",
+			.random_text = random_text,
+			.max_line_bytes = s->max_line_bytes,
+			.max_reply_bytes = s->max_reply_bytes,
+			.host = s->upstream.host,
+			.own_key = s->upstream_key != NULL,
+			.client_model = request.model,
+		};
+		if (prepare_request(&a) == 0) {
+			a.translation.terms.show_thinking |= show_all;
+			attempts_run(&a);
+		}
+	}
+	out->asked = true;
+	out->took_ms = (long)(server_now_ms() - began);
+	take_outcome(p, &a, &l, out);
+	attempts_clear(&a);
+	message_request_clear(&request);
+	buf_clear(&l.said);
+}
+
+/* Asks one of the questions. */
+static const struct probe *
+put(struct prober *p, enum probe_name name, struct probe *out)
+{
+	struct buf body;
+
+	p->wanted->progress(questions[name].what, (int)name + 1, N_PROBES);
+	*out = (struct probe){ 0 };
+	buf_init(&body, 16 * 1024);
+	BUF_ADD_LIT(&body, "{\"stream\":true,\"model\":");
+	json_put_string(&body, p->f->model);
+	buf_add_char(&body, ',');
+	buf_add_str(&body, questions[name].body);
+	buf_add_char(&body, '}');
+	/* a thought that nobody asked for is of interest here */
+	ask(p, buf_str(&body), body.len, name == PROBE_QUIET, out);
+	buf_clear(&body);
+	return out;
+}
+
+/* -- the list of models ------------------------------------------------------
+ */
+
+struct page {
+	struct buf body;
+	struct upstream_head head;
+};
+
+static int
+on_head(void *cookie, const struct upstream_head *head)
+{
+	((struct page *)cookie)->head = *head;
+	return 0;
+}
+
+static int
+on_body(void *cookie, const char *bytes, size_t len)
+{
+	struct page *page = cookie;
+
+	buf_add(&page->body, bytes, len);
+	return page->body.failed ? -1 : 0;
+}
+
+/* GET …/models beside a …/chat/completions. */
+static void
+fetch_list(struct prober *p, const char *completions, struct page *page,
+    struct upstream_result *result)
+{
+	static const char tail[] = "/chat/completions";
+	const char *query = p->settings->upstream.query;
+	size_t len = strcspn(completions, "?");
+	struct buf url;
+	struct upstream_call call = {
+		.settings = p->settings,
+		.method = "GET",
+		.cancel = &p->cancel,
+		.total_timeout_ms = p->settings->first_byte_timeout_ms,
+		.max_reply_bytes = MAX_LIST,
+		.on_head = on_head,
+		.on_body = on_body,
+		.cookie = page,
+	};
+
+	while (len > 0 && completions[len - 1] == '/')
+		len--;
+	if (len >= sizeof(tail) - 1)
+		len -= sizeof(tail) - 1;
+	buf_init(&url, 16 * 1024);
+	buf_add(&url, completions, len);
+	BUF_ADD_LIT(&url, "/models");
+	buf_add_str(&url, query);
+	call.url = buf_str(&url);
+	buf_reset(&page->body);
+	page->head = (struct upstream_head){ 0 };
+	upstream_perform(p->server->upstream, &call, result);
+	buf_clear(&url);
+}
+
+static void
+ask_list(struct prober *p, struct probe *out)
+{
+	const struct upstream_target *up = &p->settings->upstream;
+	struct error_context ctx = { .host = up->host,
+		.own_key = p->settings->upstream_key != NULL };
+	struct error_headers none = { 0 };
+	long long began = server_now_ms();
+	struct upstream_result result;
+	struct fault why = { 0 };
+	struct page page;
+
+	p->wanted->progress(questions[PROBE_LIST].what, 1, N_PROBES);
+	buf_init(&page.body, MAX_LIST);
+	fetch_list(p, up->url, &page, &result);
+	if (page.head.status == 404 && up->other_url != NULL)
+		fetch_list(p, up->other_url, &page, &result);
+	if (page.head.status == 0 || result.end != UPSTREAM_COMPLETE)
+		error_from_cause(result.cause, result.detail, &ctx, &why);
+	else if (page.head.status != 200)
+		error_from_answer(page.head.status, &none, buf_str(&page.body),
+		    page.body.len, &ctx, &why);
+	else
+		model_list_parse(
+		    buf_str(&page.body), page.body.len, &p->f->list, &why);
+	out->asked = true;
+	out->status = page.head.status;
+	out->took_ms = (long)(server_now_ms() - began);
+	note_fault(p, &why, out);
+	buf_clear(&page.body);
+}
+
+/* -- which model ------------------------------------------------------------
+ */
+
+static void
+choose_model(struct prober *p)
+{
+	static const char claude[] = "claude-sonnet-4-5";
+	const struct model_routes *r = &p->settings->routes;
+	const char *mapped = model_route(r, claude, true);
+	struct findings *f = p->f;
+
+	f->source = MODEL_SETTINGS;
+	if (p->wanted->model != NULL) {
+		f->source = MODEL_OPTION;
+		f->model = p->wanted->model;
+	} else if (mapped != claude) {
+		f->model = mapped;
+	} else if (r->completion != NULL && r->completion[0] != '\0') {
+		f->model = r->completion;
+	} else if (r->n_rules > 0) {
+		f->model = r->rules[0].model;
+	}
+	if (f->model != NULL)
+		return;
+	for (size_t i = f->list.n; i-- > 0;) {
+		const char *id = f->list.models[i].id;
+
+		if (strlen(id) <= MAX_MODEL &&
+		    (f->model == NULL || doctor_is_chat_model(id)))
+			f->model = id;
+	}
+	f->source = f->model != NULL ? MODEL_LIST : MODEL_NONE;
+}
+
+/* -- limits -----------------------------------------------------------------
+ */
+
+/* Of what the user set, the shorter counts. */
+static void
+limit_time(struct settings *s, long limit_ms)
+{
+	if (s->first_byte_timeout_ms > limit_ms)
+		s->first_byte_timeout_ms = limit_ms;
+	if (s->idle_timeout_ms > limit_ms)
+		s->idle_timeout_ms = limit_ms;
+	/* a ping is where an answer that does not end is left */
+	s->ping_interval_ms = s->first_byte_timeout_ms;
+}
+
+/* -- all of them ------------------------------------------------------------
+ */
+
+/* Whether a style of asking switches thinking off, and on again. */
+static bool
+is_quiet_style(struct prober *p, int style)
+{
+	struct profile kept = p->settings->profile;
+	struct probe off, on;
+	bool is;
+
+	p->settings->profile.reasoning_request = style;
+	is = put(p, PROBE_QUIET, &off)->kind == FAULT_NONE && !off.thinks &&
+	     put(p, PROBE_THINKING, &on)->kind == FAULT_NONE && on.thinks;
+	p->settings->profile = kept;
+	return is;
+}
+
+static void
+look_for_quiet_style(struct prober *p)
+{
+	static const struct {
+		int style;
+		const char *word;
+	} styles[] = { { REASONING_VLLM, "vllm_kwargs" },
+		{ REASONING_DEEPSEEK, "deepseek" } };
+
+	for (size_t i = 0; i < 2 && p->f->quiet_style == NULL; i++)
+		if (is_quiet_style(p, styles[i].style))
+			p->f->quiet_style = styles[i].word;
+}
+
+static void
+ask_all(struct prober *p)
+{
+	struct findings *f = p->f;
+	const char *base = p->settings->upstream.base;
+
+	ask_list(p, &f->probes[PROBE_LIST]);
+	choose_model(p);
+	if (f->model == NULL)
+		return;
+	put(p, PROBE_CHAT, &f->probes[PROBE_CHAT]);
+	f->other_url = p->settings->upstream.other_url != NULL &&
+		       lessons_prefers_other_url(p->server->lessons, base);
+	limit_time(p->settings, LIMIT_MS);
+	if (f->probes[PROBE_CHAT].kind == FAULT_NONE)
+		for (int i = PROBE_TOOLS; i <= PROBE_THINKING; i++)
+			put(p, (enum probe_name)i, &f->probes[i]);
+	if (f->probes[PROBE_THINKING].thinks &&
+	    put(p, PROBE_QUIET, &f->probes[PROBE_QUIET])->thinks &&
+	    p->settings->profile.reasoning_request == REASONING_AUTO)
+		look_for_quiet_style(p);
+	f->n_lessons = lessons_get(p->server->lessons, base, f->model,
+	    f->lessons, sizeof(f->lessons) / sizeof(f->lessons[0]));
+}
+
+static void
+bend_settings(struct settings *s)
+{
+	free(s->state_dir); /* as if nothing was known of the upstream */
+	s->state_dir = NULL;
+	limit_time(s, FIRST_LIMIT_MS);
+	if (s->max_retries > 1)
+		s->max_retries = 1;
+}
+
+int
+doctor_probe(const struct probing *wanted, struct settings *settings,
+    struct findings *f, struct fault *why)
+{
+	struct prober p = { .wanted = wanted, .settings = settings, .f = f };
+	struct headers_wanted headers = { .settings = settings };
+	char err[256];
+	int rc = -1;
+
+	*f = (struct findings){ .settings = settings };
+	bend_settings(settings);
+	if (cancel_init(&p.cancel) == -1)
+		return fault_no_memory(why);
+	if (headers_build(&p.headers, &headers, err, sizeof(err)) == -1)
+		fault_set(why, FAULT_BAD_REQUEST, "UPSTREAM_HEADERS: %s", err);
+	else if ((p.server = server_new(settings)) == NULL)
+		fault_no_memory(why);
+	else
+		rc = 0;
+	if (rc == 0)
+		ask_all(&p);
+	server_free(p.server);
+	headers_clear(&p.headers);
+	cancel_clear(&p.cancel);
+	return rc;
+}
+
+void
+doctor_forget(struct findings *f)
+{
+	model_list_clear(&f->list);
+}
