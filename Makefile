@@ -44,7 +44,7 @@ quiet = $(if $(V)$(SILENT),,@echo '  $(1) $@';)
 # Every source by name: what is not named here is not in the program.
 WIRE = anthropic buf emit fault image json jsonprint jsonscan openai sha256 \
 	sse utf8
-TRANSLATE = counting envelope modellist models names tokens window
+TRANSLATE = counting envelope modellist modelpage models names tokens window
 REQUEST = assistant builtin effort history media messages offer pairs parts \
 	request results schema served system toolname toolread tools turns
 REPLY = answer args blocks content delta details excerpt finish repeat \
@@ -56,7 +56,7 @@ DIALECT = dialect knobs learn lesson mend params schemacut
 WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
 CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
 SERVER = admit asking attempts bind cancel catalog deadline exchange fetch headers \
-	journal lessons listener log memory metrics pool prepare ratelimit ready relay request_log routes \
+	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay request_log routes \
 	scales secret server settings statefile stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \
@@ -107,8 +107,8 @@ $(B)/%.a:
 # What runs at the start or after an error, or seldom, need not be fast.
 COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
 	$(DIALECT:%=translate/dialect/%) translate/request/builtin \
-	translate/counting translate/modellist translate/reply/search \
-	$(addprefix server/,asking bind catalog journal lessons metrics ready request_log scales server settings \
+	translate/counting translate/modellist translate/modelpage translate/reply/search \
+	$(addprefix server/,asking bind catalog fetch journal lessons metrics modelsroute ready request_log scales server settings \
 	statefile target upstream_failure verbose)
 ifneq (,$(findstring -O2,$(CFLAGS)))
 $(COLD:%=$(B)/src/%.o): ALL_CFLAGS += -Os

@@ -13,6 +13,7 @@
 #include "server/fetch.h"
 #include "server/log.h"
 #include "server/pool.h"
+#include "server/secret.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/upstream.h"
@@ -21,14 +22,25 @@
 #include "wire/fault.h"
 
 #define KEEP_MS		 (10 * 60 * 1000)
+#define TRY_AGAIN_MS	 (30 * 1000)
 #define FETCH_TIMEOUT_MS 2000
 #define MAX_LIST_BYTES	 (8 * 1024 * 1024)
 
+/* Whose key a list was got with: a fingerprint, "" where it is our own. */
+struct owner {
+	char text[20];
+};
+
 struct catalog {
 	pthread_mutex_t lock;
+	pthread_cond_t told; /* nobody asks any more */
 	struct model_list list;
+	struct owner list_owner, asked_owner; /* the list's, the last try's */
+	bool has_list;
 	long long asked_ms; /* 0: never */
+	long keep_ms;	    /* how long what came of it counts */
 	bool asking;
+	unsigned forgotten;   /* so often */
 	struct cancel cancel; /* of the fetch that runs */
 };
 
@@ -44,6 +56,7 @@ catalog_new(void)
 		return NULL;
 	}
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->told, NULL);
 	return c;
 }
 
@@ -54,6 +67,7 @@ catalog_free(struct catalog *c)
 		return;
 	model_list_clear(&c->list);
 	cancel_clear(&c->cancel);
+	pthread_cond_destroy(&c->told);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -63,6 +77,17 @@ catalog_cancel(struct catalog *c)
 {
 	if (c != NULL)
 		cancel_fire(&c->cancel, CANCEL_DRAIN);
+}
+
+void
+catalog_forget(struct catalog *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->asked_ms = 0;
+	c->has_list = false;
+	c->forgotten++;
+	model_list_clear(&c->list);
+	pthread_mutex_unlock(&c->lock);
 }
 
 int64_t
@@ -84,27 +109,43 @@ struct errand {
 	struct server *server;
 	struct settings *settings;
 	char *client_key;
+	struct owner owner;
+	unsigned forgotten; /* as it was */
 	struct buf body;
 };
+
+/* Whether an upstream that answers so has no list to give. */
+static bool
+is_final(int status)
+{
+	return status == 200 || status == 404 || status == 405 || status == 501;
+}
 
 static void
 keep(struct errand *e, int status)
 {
 	struct catalog *c = e->server->catalog;
 	struct fault why = { 0 };
-	struct model_list list = { 0 };
+	struct model_list list = { 0 }, old = { 0 };
+	bool is_good = status == 200 && model_list_parse(buf_str(&e->body),
+					    e->body.len, &list, &why) == 0;
 
-	if (status != 200 || model_list_parse(buf_str(&e->body), e->body.len,
-				 &list, &why) == -1) {
+	if (!is_good)
 		log_say(LOG_DEBUG, "no list of models: status %d %s", status,
 		    why.message);
-		model_list_clear(&list);
-		return;
-	}
 	pthread_mutex_lock(&c->lock);
-	model_list_clear(&c->list);
-	c->list = list;
+	c->keep_ms = is_final(status) ? KEEP_MS : TRY_AGAIN_MS;
+	if (is_good && e->forgotten == c->forgotten) {
+		old = c->list;
+		c->list = list;
+		c->list_owner = e->owner;
+		c->has_list = true;
+		list = old;
+	}
+	c->asking = false;
+	pthread_cond_broadcast(&c->told);
 	pthread_mutex_unlock(&c->lock);
+	model_list_clear(&list);
 }
 
 static void
@@ -133,52 +174,101 @@ fetch(void *cookie)
 	int n = snprintf(url, sizeof(url), "%s/models%s",
 	    e->settings->upstream.base, e->settings->upstream.query);
 
-	if (n > 0 && (size_t)n < sizeof(url))
-		keep(e, fetch_whole(e->server->upstream, &call, &e->body));
-	pthread_mutex_lock(&c->lock);
-	c->asking = false;
-	pthread_mutex_unlock(&c->lock);
+	keep(e, n > 0 && (size_t)n < sizeof(url)
+		    ? fetch_whole(e->server->upstream, &call, &e->body)
+		    : -1);
 	errand_free(e);
 }
 
-/* Whether it is this caller's turn to ask; `first`: nobody ever did. */
+static struct owner
+owner_of(const struct settings *s, const char *client_key)
+{
+	struct owner o = { "" };
+
+	if (s->upstream_key == NULL && client_key != NULL)
+		secret_fingerprint(client_key, o.text);
+	return o;
+}
+
 static bool
-claim(struct catalog *c, bool *first)
+is_same(const struct owner *a, const struct owner *b)
+{
+	return strcmp(a->text, b->text) == 0;
+}
+
+/*
+ * Whether it is this caller's turn to ask, and to wait for the answer; both
+ * under the lock.  `for_owner`: a list got with another's key will not do.
+ */
+static bool
+claim(struct catalog *c, const struct owner *owner, bool for_owner, bool *wait)
 {
 	long long now = server_now_ms();
-	bool mine;
+
+	*wait =
+	    c->asked_ms == 0 || (for_owner && !is_same(&c->asked_owner, owner));
+	if (c->asking || (!*wait && now - c->asked_ms <= c->keep_ms))
+		return false;
+	c->asking = true;
+	c->asked_ms = now;
+	c->asked_owner = *owner;
+	return true;
+}
+
+static void
+refresh(struct server *server, struct settings *s, const char *client_key,
+    bool for_owner)
+{
+	struct catalog *c = server->catalog;
+	struct owner owner = owner_of(s, client_key);
+	struct errand *e = NULL;
+	bool wait;
 
 	pthread_mutex_lock(&c->lock);
-	*first = c->asked_ms == 0;
-	mine = !c->asking && (*first || now - c->asked_ms > KEEP_MS);
-	if (mine) {
-		c->asking = true;
-		c->asked_ms = now;
-	}
+	if (claim(c, &owner, for_owner, &wait) &&
+	    (e = calloc(1, sizeof(*e))) == NULL)
+		c->asking = false;
+	if (e != NULL)
+		e->forgotten = c->forgotten;
 	pthread_mutex_unlock(&c->lock);
-	return mine;
+	if (e == NULL)
+		return;
+	e->server = server;
+	e->settings = settings_hold(s);
+	e->client_key = client_key != NULL ? strdup(client_key) : NULL;
+	e->owner = owner;
+	buf_init(&e->body, MAX_LIST_BYTES);
+	if (wait || pool_run(server->pool, fetch, e) == -1)
+		fetch(e);
 }
 
 void
 catalog_refresh(
     struct server *server, struct settings *s, const char *client_key)
 {
-	struct catalog *c = server->catalog;
-	struct errand *e;
-	bool first;
+	refresh(server, s, client_key, false);
+}
 
-	if (!claim(c, &first))
-		return;
-	if ((e = calloc(1, sizeof(*e))) != NULL) {
-		e->server = server;
-		e->settings = settings_hold(s);
-		e->client_key = client_key != NULL ? strdup(client_key) : NULL;
-		buf_init(&e->body, MAX_LIST_BYTES);
-		if (first || pool_run(server->pool, fetch, e) == -1)
-			fetch(e);
-		return;
+void
+catalog_show(struct server *server, struct settings *s, const char *client_key,
+    void (*see)(void *cookie, const struct model_list *list), void *cookie)
+{
+	static const struct model_list none;
+	struct catalog *c = server->catalog;
+	struct owner owner = owner_of(s, client_key);
+	bool has;
+
+	/* Once more, if whoever was waited for asked for somebody else. */
+	for (int i = 0; i < 2; i++) {
+		refresh(server, s, client_key, true);
+		pthread_mutex_lock(&c->lock);
+		while (c->asking &&
+		       !(c->has_list && is_same(&c->list_owner, &owner)))
+			pthread_cond_wait(&c->told, &c->lock);
+		pthread_mutex_unlock(&c->lock);
 	}
 	pthread_mutex_lock(&c->lock);
-	c->asking = false;
+	has = c->has_list && is_same(&c->list_owner, &owner);
+	see(cookie, has ? &c->list : &none);
 	pthread_mutex_unlock(&c->lock);
 }

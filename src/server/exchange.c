@@ -176,6 +176,17 @@ exchange_each_header(struct exchange *x,
 }
 
 void
+exchange_each_argument(struct exchange *x,
+    void (*see)(void *cookie, const char *name, const char *value),
+    void *cookie)
+{
+	struct visit v = { see, cookie };
+
+	MHD_get_connection_values(
+	    x->connection, MHD_GET_ARGUMENT_KIND, visit_value, &v);
+}
+
+void
 exchange_move_body(struct exchange *x, struct buf *to)
 {
 	*to = x->body;

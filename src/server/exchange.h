@@ -21,6 +21,11 @@ const char *exchange_method(const struct exchange *x);
 const char *exchange_path(const struct exchange *x); /* no query */
 /* A request header (any case), or NULL; of several the first. */
 const char *exchange_header(struct exchange *x, const char *name);
+/* Each argument of the query, as it is written there but for a + that is now
+ * a space. */
+void exchange_each_argument(struct exchange *x,
+    void (*see)(void *cookie, const char *name, const char *value),
+    void *cookie);
 /* All values of a header joined by ", " into `out`. */
 void exchange_header_all(struct exchange *x, const char *name, struct buf *out);
 /* Hands the body over: an exchange ends when its client leaves, and what a

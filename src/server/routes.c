@@ -7,6 +7,7 @@
 
 #include "server/exchange.h"
 #include "server/metrics.h"
+#include "server/modelsroute.h"
 #include "server/ready.h"
 #include "server/relay.h"
 #include "server/request_log.h"
@@ -41,7 +42,7 @@ serve_root(struct server *server, struct exchange *x)
 }
 
 struct route {
-	const char *path;
+	const char *path;    /* one that ends in / takes all below it */
 	const char *methods; /* as the Allow header has them */
 	void (*serve)(struct server *server, struct exchange *x);
 };
@@ -49,6 +50,8 @@ struct route {
 static const struct route routes[] = {
 	{ "/v1/messages", "POST", relay_messages },
 	{ "/v1/messages/count_tokens", "POST", relay_count_tokens },
+	{ "/v1/models", "GET, HEAD", modelsroute_list },
+	{ "/v1/models/", "GET, HEAD", modelsroute_one },
 	{ "/health", "GET, HEAD", serve_health },
 	{ "/ready", "GET, HEAD", ready_serve },
 	{ "/metrics", "GET, HEAD", metrics_serve },
@@ -73,6 +76,16 @@ allows(const char *methods, const char *method)
 	return false;
 }
 
+static bool
+leads_to(const char *path, const char *route)
+{
+	size_t len = strlen(route);
+
+	if (len > 1 && route[len - 1] == '/')
+		return strncmp(path, route, len) == 0;
+	return strcmp(path, route) == 0;
+}
+
 static const struct route *
 find(const char *path)
 {
@@ -80,7 +93,7 @@ find(const char *path)
 	if (strncmp(path, "/v1/v1/", 7) == 0)
 		path += 3;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (strcmp(path, routes[i].path) == 0)
+		if (leads_to(path, routes[i].path))
 			return &routes[i];
 	return NULL;
 }

@@ -92,6 +92,7 @@ server_set_settings(struct server *server, struct settings *s)
 	settings_drop(old);
 	upstream_forget(server->upstream);
 	asking_forget(server->asking);
+	catalog_forget(server->catalog);
 }
 
 void

@@ -39,24 +39,48 @@ window_of(const struct json_doc *doc, const cJSON *entry)
 	return positive(doc, meta, "n_ctx_train");
 }
 
+/* A date such as "2026-12-31"; what is none is left out. */
+static void
+read_date(const cJSON *entry, char out[static 12])
+{
+	static const char form[] = "9999-99-99";
+	const char *text = json_get_string(entry, "shutdown_date");
+
+	if (text == NULL || strlen(text) != strlen(form))
+		return;
+	for (size_t i = 0; form[i] != '\0'; i++)
+		if (form[i] == '-' ? text[i] != '-'
+				   : text[i] < '0' || text[i] > '9')
+			return;
+	memcpy(out, text, sizeof(form));
+}
+
 static int
 add_model(struct model_list *list, const struct json_doc *doc,
     const cJSON *entry, struct fault *why)
 {
 	const char *id = json_get_string(entry, "id");
+	const char *name = json_get_string(entry, "name");
 	const cJSON *top = json_get(entry, "top_provider");
 	struct listed_model *m = &list->models[list->n];
 
-	if (id == NULL || *id == '\0')
+	if (id == NULL || *id == '\0' || strlen(id) > MODEL_ID_MAX)
 		return 0; /* nothing to call it by */
 	*m = (struct listed_model){
 		.id = strdup(id),
+		.name = name != NULL && *name != '\0' &&
+				strlen(name) <= MODEL_ID_MAX
+			    ? strdup(name)
+			    : NULL,
 		.created = positive(doc, entry, "created"),
 		.window = window_of(doc, entry),
 		.max_output = positive(doc, top, "max_completion_tokens"),
 	};
-	if (m->id == NULL)
+	if (m->id == NULL) {
+		free(m->name);
 		return fault_no_memory(why);
+	}
+	read_date(entry, m->retires);
 	list->n++;
 	return 0;
 }
@@ -75,18 +99,20 @@ model_list_parse(
 	if (json_parse_lenient(&doc, body, len, &limits, why) == -1)
 		goto out;
 	data = cJSON_IsArray(doc.root) ? doc.root : json_get(doc.root, "data");
-	if (!cJSON_IsArray(data)) {
+	if (!cJSON_IsArray(data) && json_get_string(doc.root, "id") == NULL) {
 		fault_set(why, FAULT_BAD_GATEWAY,
 		    "The upstream's list of models has no \"data\" array.");
 		goto out;
 	}
-	room = (size_t)cJSON_GetArraySize(data);
+	room = cJSON_IsArray(data) ? (size_t)cJSON_GetArraySize(data) : 1;
 	if (room > MAX_MODELS)
 		room = MAX_MODELS;
 	if ((list->models = calloc(room + 1, sizeof(*list->models))) == NULL) {
 		fault_no_memory(why);
 		goto out;
 	}
+	if (!cJSON_IsArray(data) && add_model(list, &doc, doc.root, why) == -1)
+		goto out;
 	cJSON_ArrayForEach(entry, data) {
 		if (list->n < room && add_model(list, &doc, entry, why) == -1)
 			goto out;
@@ -100,8 +126,10 @@ out:
 void
 model_list_clear(struct model_list *list)
 {
-	for (size_t i = 0; i < list->n; i++)
+	for (size_t i = 0; i < list->n; i++) {
 		free(list->models[i].id);
+		free(list->models[i].name);
+	}
 	free(list->models);
 	*list = (struct model_list){ 0 };
 }

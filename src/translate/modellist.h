@@ -13,8 +13,13 @@
 
 struct fault;
 
+/* No request could name a longer one: it is not listed. */
+#define MODEL_ID_MAX 512
+
 struct listed_model {
 	char *id;
+	char *name;	    /* for people; NULL: not told */
+	char retires[12];   /* "2026-12-31", "": not told */
 	int64_t created;    /* unix seconds, 0: not told */
 	int64_t window;	    /* context in tokens, 0: not told */
 	int64_t max_output; /* 0: not told */
@@ -25,7 +30,8 @@ struct model_list {
 	size_t n;
 };
 
-/* Reads the body of GET /models.  0, or -1 with `why`; `list` is good for
+/* Reads the body of GET /models, or of GET /models/{id} as a list of that one.
+ * 0, or -1 with `why`; `list` is good for
  * model_list_clear() either way. */
 int model_list_parse(
     const char *body, size_t len, struct model_list *list, struct fault *why);

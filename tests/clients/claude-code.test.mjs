@@ -496,6 +496,31 @@ test('two subagents work side by side', options, async () => {
 	);
 });
 
+test('its gateway discovery finds the Claude names of MODEL_MAP', options, async () => {
+	await chain(
+		(call, res) => sayTurn(call, res, { text: 'Hello.' }),
+		async ({ run, place, recorder, upstream }) => {
+			const r = await run(['-p', 'Hello', '--model', 'claude-sonnet-5-5'], {
+				env: { CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY: '1' },
+			});
+			assert.equal(r.stdout.trim(), 'Hello.', show(r, recorder));
+			assert.equal(upstream.last().json.model, 'upstream-model');
+			const asked = recorder.seen.filter((s) => /\/models/.test(s.path));
+			assert.deepEqual(
+				asked.map((s) => [s.method, s.path, s.status]),
+				[['GET', '/v1/models?limit=1000', 200]],
+			);
+			const cache = join(place.home, '.claude/cache/gateway-models.json');
+			const found = JSON.parse(readFileSync(cache, 'utf8')).models;
+			assert.deepEqual(
+				found.map((m) => m.id),
+				['claude-opus-5-5', 'claude-sonnet-5-5'],
+			);
+		},
+		{ MODEL_MAP: 'claude-opus-*=upstream-model,*sonnet*=upstream-model' },
+	);
+});
+
 test('a web search that cannot be made is told to the model', options, async () => {
 	await chain(
 		(call, res) => {

@@ -8,6 +8,7 @@ import { startProxy } from '../e2e/lib/proxy.mjs';
 import { complaints } from '../e2e/lib/strict.mjs';
 import {
 	sayError,
+	sayJson,
 	sayOk,
 	sayTurn,
 	startEvents,
@@ -42,6 +43,12 @@ const turn = {
 	],
 };
 
+const MODELS = ['z-ai/glm-5', ...Array.from({ length: 25 }, (_, i) => `m${i}`)];
+const sayModels = (call, res) =>
+	call.url === '/v1/models'
+		? sayJson(res, { data: MODELS.map((id) => ({ id, created: 1700000000 })) })
+		: sayError(res, 404, 'Not Found');
+
 for (const name of sdks)
 	suite(name, { skip: skipSdk }, () => {
 		let upstream,
@@ -54,7 +61,7 @@ for (const name of sdks)
 
 		before(async () => {
 			({ Anthropic, betaTool } = await loadSdk(name));
-			upstream = await startUpstream();
+			upstream = await startUpstream(undefined, sayModels);
 			proxy = await startProxy(upstream.url);
 			// Keeps the text of each answer, so that the SDK's reading can be compared.
 			const keeping = async (...args) => {
@@ -90,6 +97,23 @@ for (const name of sdks)
 			['messages', client.messages],
 			['beta.messages', client.beta.messages],
 		];
+
+		test('models.list over several pages and models.retrieve', async () => {
+			for (const models of [client.models, client.beta.models]) {
+				const ids = [];
+				for await (const m of models.list({ limit: 7 })) ids.push(m.id);
+				assert.deepEqual(ids, MODELS);
+				const m = await models.retrieve('z-ai/glm-5');
+				assert.equal(m.display_name, 'z-ai/glm-5');
+				assert.equal(m.created_at, '2023-11-14T22:13:20Z');
+				await assert.rejects(
+					models.retrieve('nobody'),
+					(err) =>
+						err instanceof Anthropic.NotFoundError &&
+						/model: nobody/.test(err.message),
+				);
+			}
+		});
 
 		test('messages.create', async () => {
 			script((call, res) => sayTurn(call, res, turn));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The small parsers, chosen by the first byte: an upstream's list of models,
- * its token counts, lines of the lessons file, MODEL_MAP.
+ * its token counts, lines of the lessons file, MODEL_MAP, the query of our own
+ * list of models.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +12,11 @@
 #include "translate/counting.h"
 #include "translate/dialect/learn.h"
 #include "translate/modellist.h"
+#include "translate/modelpage.h"
 #include "translate/models.h"
+#include "wire/buf.h"
 #include "wire/fault.h"
+#include "wire/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -45,6 +49,30 @@ read_lesson(const char *line)
 		abort();
 }
 
+/* What is no query is refused; all else gives a page that is JSON. */
+static void
+read_query(char *text)
+{
+	static const struct model_routes routes;
+	static struct listed_model model = { .id = (char *)"a/b" };
+	const struct model_list list = { &model, 1 };
+	const struct model_offer offer = { .routes = &routes, .listed = &list };
+	char *value = strchr(text, '=');
+	struct model_query q;
+	struct fault why = { 0 };
+	struct buf out;
+
+	if (value != NULL)
+		*value++ = '\0';
+	model_query_init(&q);
+	buf_init(&out, 1024 * 1024);
+	if (model_query_add(&q, text, value != NULL ? value : "", &why) == 0 &&
+	    models_print_page(&offer, &q, &out, &why) == 0 &&
+	    json_check(out.data, out.len, '{', NULL) == -1)
+		abort();
+	buf_clear(&out);
+}
+
 static void
 read_rules(const char *text)
 {
@@ -66,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		return 0;
 	memcpy(text, bytes + 1, len - 1);
 	text[len - 1] = '\0';
-	switch (bytes[0] % 4) {
+	switch (bytes[0] % 5) {
 	case 0:
 		read_models(text, len - 1);
 		break;
@@ -77,6 +105,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		break;
 	case 2:
 		read_lesson(text);
+		break;
+	case 3:
+		read_query(text);
 		break;
 	default:
 		read_rules(text);
