@@ -40,16 +40,21 @@
 #define OVERLOAD_SLOTS 64
 /* After a drain: how long cancelled streams get to say so. */
 #define CANCEL_GRACE_MS 3000
-/* How long answers whose requests are over may take to leave. */
-#define LEAVE_GRACE_MS 1000
-#define LEAVE_LOOK_MS  5
+/* At a drain: how long a connection of the last second may take to ask, and an
+ * upload or an answer whose request is over may show no life. */
+#define NEWCOMER_MS	  1000
+#define NEWCOMER_GRACE_MS 250
+#define LEAVE_GRACE_MS	  1000
+#define DRAIN_LOOK_MS	  5
 
 struct connection {
 	struct connection *prev, *next;
 	int fd;
-	bool busy; /* an exchange runs on it */
-	bool over; /* came in over the limit */
-	long long idle_since_ms;
+	bool busy;	   /* an exchange runs on it */
+	bool has_asked;	   /* before that one */
+	bool over;	   /* came in over the limit */
+	long long life_ms; /* the last sign of it; pieces of bodies are signs
+			    * while the server drains */
 };
 
 struct listener {
@@ -74,7 +79,7 @@ add_connection(struct listener *l, struct connection *c)
 {
 	pthread_mutex_lock(&l->lock);
 	c->over = ++l->n_connections > l->max_connections;
-	c->idle_since_ms = server_now_ms();
+	c->life_ms = server_now_ms();
 	c->next = l->connections;
 	if (c->next != NULL)
 		c->next->prev = c;
@@ -133,8 +138,9 @@ static void
 mark_busy(struct listener *l, struct connection *c, bool busy)
 {
 	pthread_mutex_lock(&l->lock);
+	c->has_asked |= c->busy;
 	c->busy = busy;
-	c->idle_since_ms = server_now_ms();
+	c->life_ms = server_now_ms();
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -145,8 +151,7 @@ close_idle_connections(struct listener *l, long idle_ms)
 	long long now = server_now_ms();
 
 	for (struct connection *c = l->connections; c != NULL; c = c->next)
-		if (!c->busy && c->fd != -1 &&
-		    now - c->idle_since_ms >= idle_ms)
+		if (!c->busy && c->fd != -1 && now - c->life_ms >= idle_ms)
 			shutdown(c->fd, SHUT_RDWR);
 }
 
@@ -220,7 +225,7 @@ begin_exchange(struct listener *l, struct connection *c, struct exchange *x)
 	if (draining || c->over)
 		exchange_add_header(x, "connection", "close");
 	rc = c->over ? admit_refuse_overload(&why)
-		     : admit(x, draining, &a, &why);
+		     : admit(x, draining && c->has_asked, &a, &why);
 	if (rc == 0) {
 		exchange_expect_body(x, a.body_bytes);
 		return MHD_YES;
@@ -275,8 +280,12 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 		*context = x;
 		return x == NULL ? MHD_NO : begin_exchange(l, c, x);
 	}
-	if (*upload_len > 0)
+	if (*upload_len > 0) {
+		if (atomic_load(&l->server->draining) &&
+		    (c = connection_of(connection)) != NULL)
+			mark_busy(l, c, true);
 		return continue_exchange(l, x, upload, upload_len);
+	}
 	if (exchange_was_refused_early(x))
 		return MHD_NO; /* answered long ago: close */
 	log_set_request(exchange_id(x));
@@ -429,44 +438,94 @@ listener_reload(struct listener *l, struct settings *s)
 	server_set_settings(l->server, s);
 }
 
+/* Who waits in the queue has connected as it seems to him: he is let in. */
+static void
+close_listening(struct listener *l)
+{
+	MHD_quiesce_daemon(l->daemon); /* the library takes in no more */
+	for (int i = 0; i < l->max_connections; i++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept(l->fd, (struct sockaddr *)&peer, &len);
+
+		if (fd == -1)
+			break;
+		MHD_add_connection(
+		    l->daemon, fd, (struct sockaddr *)&peer, len);
+	}
+	close(l->fd);
+	l->fd = -1;
+}
+
 static bool
-has_busy_connections(struct listener *l)
+has_newcomers(struct listener *l)
+{
+	long long since = server_now_ms() - NEWCOMER_MS;
+	bool found = false;
+
+	pthread_mutex_lock(&l->lock);
+	for (struct connection *c = l->connections; c != NULL; c = c->next)
+		found |= !c->busy && !c->has_asked && c->life_ms > since;
+	pthread_mutex_unlock(&l->lock);
+	return found;
+}
+
+/* Whether exchanges run; `life_ms` becomes the last sign of one, if later. */
+static bool
+has_busy_connections(struct listener *l, long long *life_ms)
 {
 	bool busy = false;
 
 	pthread_mutex_lock(&l->lock);
-	for (struct connection *c = l->connections; c != NULL; c = c->next)
+	for (struct connection *c = l->connections; c != NULL; c = c->next) {
 		busy |= c->busy;
+		if (c->busy && c->life_ms > *life_ms)
+			*life_ms = c->life_ms;
+	}
 	pthread_mutex_unlock(&l->lock);
 	return busy;
 }
 
-/* A request is over before the last of its answer is sent, and stopping the
- * library closes the sockets at once. */
-static void
-let_answers_leave(struct listener *l)
+/*
+ * Waits for the running requests, those that still come in, and the last of
+ * their answers, which the library would cut by stopping.  False if at `end`
+ * or at the waking some run.
+ */
+static bool
+let_requests_end(struct listener *l, long long end, int wake_fd)
 {
-	long long end = server_now_ms() + LEAVE_GRACE_MS;
+	struct pollfd p = { .fd = wake_fd, .events = POLLIN };
+	long long life = server_now_ms();
 
-	while (has_busy_connections(l) && server_now_ms() < end)
-		poll(NULL, 0, LEAVE_LOOK_MS);
+	do {
+		if (!server_wait_idle(
+			l->server, (long)(end - server_now_ms()), wake_fd) ||
+		    poll(&p, 1, DRAIN_LOOK_MS) > 0)
+			return false;
+		if (server_is_busy(l->server))
+			life = server_now_ms();
+	} while (has_busy_connections(l, &life) &&
+		 server_now_ms() < (life < end ? life : end) + LEAVE_GRACE_MS);
+	return true;
 }
 
 void
 listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 {
+	long long now = server_now_ms(), end = now + timeout_ms;
+
 	atomic_store(&l->server->draining, true);
-	MHD_quiesce_daemon(l->daemon);
-	close(l->fd);
-	l->fd = -1;
+	close_listening(l);
+	while (has_newcomers(l) && server_now_ms() < now + NEWCOMER_GRACE_MS)
+		poll(NULL, 0, DRAIN_LOOK_MS);
 	pthread_mutex_lock(&l->lock);
 	close_idle_connections(l, 0);
 	pthread_mutex_unlock(&l->lock);
-	if (!server_wait_idle(l->server, timeout_ms, wake_fd)) {
+	if (!let_requests_end(l, end, wake_fd)) {
 		server_cancel_jobs(l->server);
 		server_wait_idle(l->server, CANCEL_GRACE_MS, -1);
+		let_requests_end(l, server_now_ms(), -1);
 	}
-	let_answers_leave(l);
 }
 
 void

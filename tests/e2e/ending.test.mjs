@@ -129,3 +129,79 @@ test('SIGINT ends like SIGTERM', async () => {
 		assert.deepEqual(await proxy.ended, { code: 0, signal: null });
 	});
 });
+
+// Sockets with all that they have read.
+function connect(port) {
+	const s = net.connect(port, '127.0.0.1');
+	s.text = '';
+	s.on('error', () => {});
+	s.on('data', (d) => {
+		s.text += d;
+	});
+	s.gone = new Promise((r) => s.once('close', r));
+	return new Promise((r) => s.once('connect', () => r(s)));
+}
+
+const question = rawRequest('POST', '/v1/messages', { body: JSON.stringify(message()) });
+
+test('who had just connected is still served, and told to close', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		const socks = [];
+		for (let i = 0; i < 5; i++) socks.push(await connect(proxy.port));
+		proxy.signal('SIGTERM');
+		await sleep(50);
+		for (const s of socks) s.write(question);
+		for (const s of socks) {
+			await s.gone;
+			assert.match(s.text, /^HTTP\/1\.1 200 [^]*"ok"/);
+			assert.match(s.text, /\r\nconnection: close\r\n/i);
+		}
+		await proxy.ended;
+	});
+});
+
+test('who waited to be accepted when SIGTERM came is served', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		const socks = [];
+		proxy.signal('SIGSTOP');
+		for (let i = 0; i < 20; i++) socks.push(await connect(proxy.port));
+		for (const s of socks) s.write(question);
+		proxy.signal('SIGTERM');
+		proxy.signal('SIGCONT');
+		for (const s of socks) {
+			await s.gone;
+			assert.match(s.text, /^HTTP\/1\.1 200 /);
+		}
+		await proxy.ended;
+	});
+});
+
+test('an upload that goes on when SIGTERM comes is taken to its end', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		const s = await connect(proxy.port);
+		const at = question.length - 8;
+		s.write(question.slice(0, at));
+		await sleep(50);
+		proxy.signal('SIGTERM');
+		for (const byte of question.slice(at)) {
+			await sleep(200);
+			s.write(byte);
+		}
+		await s.gone;
+		assert.match(s.text, /^HTTP\/1\.1 200 [^]*"ok"/);
+		await proxy.ended;
+	});
+});
+
+test('an upload that stands still does not hold the end up', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		const s = await connect(proxy.port);
+		s.write(question.slice(0, -8));
+		await sleep(50);
+		const from = Date.now();
+		proxy.signal('SIGTERM');
+		await proxy.ended;
+		assert.ok(Date.now() - from < 3000 * SLACK, `${Date.now() - from} ms`);
+		s.destroy();
+	});
+});
