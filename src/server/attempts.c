@@ -106,11 +106,11 @@ on_body(void *cookie, const char *bytes, size_t len)
 	struct attempts *a = cookie;
 	enum stream_state state;
 
-	verbose_body(a->settings, "from upstream", bytes, len);
 	if (!is_success(a->head.status)) {
 		buf_add(&a->refusal, bytes, len);
 		return a->refusal.failed ? -1 : 0;
 	}
+	verbose_body(a->settings, "from upstream", bytes, len);
 	state = stream_push(a->stream, bytes, len, &a->events);
 	return state == STREAM_OPEN ? 0 : -1;
 }
@@ -273,6 +273,8 @@ wait_to_retry(struct attempts *a, long wait_ms)
 	if (a->deliver != NULL &&
 	    end - a->began_ms > a->settings->ping_interval_ms)
 		return false;
+	log_say(LOG_INFO, "try %u failed, the next in %ld ms: %s: %s", a->tries,
+	    wait_ms, fault_type(a->fault.kind), a->fault.message);
 	while (server_now_ms() < end) {
 		if (cancel_reason(a->cancel) != CANCEL_NONE)
 			return false;
@@ -364,6 +366,9 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 	buf_reset(&a->refusal);
 	a->tries++;
 	upstream_perform(a->server->upstream, &call, &a->result);
+	/* whole: a key that it tells of may stand across two reads */
+	verbose_body(
+	    a->settings, "from upstream", buf_str(&a->refusal), a->refusal.len);
 	if (!a->client_gone)
 		deliver(a); /* what the last read brought */
 }
@@ -399,9 +404,12 @@ try_once(struct attempts *a)
 		    &body);
 		if (!other && is_wrong_path(a)) {
 			call_upstream(a, up->other_url, &body);
-			if (a->has_head && is_success(a->head.status))
-				lessons_prefer_other_url(a->server->lessons,
-				    up->base, true, (long long)time(NULL));
+			if (a->has_head && is_success(a->head.status) &&
+			    lessons_prefer_other_url(a->server->lessons,
+				up->base, true, (long long)time(NULL)))
+				log_say(LOG_INFO, "the upstream's path is %.*s",
+				    (int)strcspn(up->other_url, "?"),
+				    up->other_url);
 		}
 		settle(a);
 	}

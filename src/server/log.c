@@ -105,11 +105,13 @@ put_key(struct buf *line, const char *key, bool json)
 {
 	if (line->len > (json ? 1 : 0))
 		buf_add_char(line, json ? ',' : ' ');
-	if (json)
+	if (json) {
 		put_quoted(line, key, strlen(key));
-	else
-		buf_add_str(line, key);
-	buf_add_char(line, json ? ':' : '=');
+		buf_add_char(line, ':');
+		return;
+	}
+	buf_printf(
+	    line, atomic_load(&log_colour) ? "\033[2m%s=\033[0m" : "%s=", key);
 }
 
 static void
@@ -282,10 +284,12 @@ static void
 set_form(bool json, bool debug)
 {
 	int fd = atomic_load(&log_fd);
+	const char *plain = getenv("NO_COLOR");
 
 	atomic_store(&log_json, json);
 	atomic_store(&log_debug, debug);
-	atomic_store(&log_colour, isatty(fd) && getenv("NO_COLOR") == NULL);
+	atomic_store(
+	    &log_colour, isatty(fd) && (plain == NULL || *plain == '\0'));
 }
 
 int

@@ -2,7 +2,7 @@
 /* One line for each request, and its entry in the journal. */
 #include "server/request_log.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -118,6 +118,7 @@ say(const struct journal_entry *e, const struct request_facts *f,
     const struct attempts *a)
 {
 	struct line l = { .n = 0 };
+	bool failed = e->error[0] != '\0';
 
 	put_text(&l, "route", e->route);
 	put_number(&l, "status", e->status);
@@ -146,10 +147,14 @@ say(const struct journal_entry *e, const struct request_facts *f,
 	    (long long)a->translation.dropped_server_tools);
 	put_text(&l, "upstream_request", a->head.request_id);
 	put_text(&l, "error", e->error);
-	log_fields(LOG_INFO,
-	    a->client_gone	  ? "client left"
-	    : e->error[0] != '\0' ? "failed"
-				  : "done",
+	if (failed)
+		put_text(&l, "cause", a->fault.message);
+	/* a warning: a request was lost, and not by the client's fault */
+	log_fields(
+	    failed && a->fault.kind != FAULT_BAD_REQUEST ? LOG_WARN : LOG_INFO,
+	    a->client_gone ? "client left"
+	    : failed	   ? "failed"
+			   : "done",
 	    l.fields, l.n);
 }
 
@@ -160,10 +165,6 @@ request_log_end(const struct request_facts *f, const struct attempts *a)
 
 	fill(&e, f->flight, a);
 	say(&e, f, a);
-	if (e.error[0] != '\0')
-		log_say(
-		    a->fault.kind == FAULT_BAD_REQUEST ? LOG_INFO : LOG_WARN,
-		    "%s: %s", e.error, a->fault.message);
 	journal_end(a->server->journal, f->flight, &e);
 }
 

@@ -2,7 +2,7 @@
 #ifndef REQUEST_LOG_H
 #define REQUEST_LOG_H
 
-/* What became of each request, for the log and the journal. */
+/* What became of each request: one line of the log, and the journal. */
 
 #include <stddef.h>
 
@@ -18,8 +18,7 @@ struct request_facts {
 	size_t in_bytes, out_bytes;
 };
 
-/* The end of a request to the upstream: one line, and one more where it
- * failed. */
+/* The end of a request to the upstream. */
 void
 request_log_end(const struct request_facts *facts, const struct attempts *a);
 

@@ -11,21 +11,27 @@
 #include "translate/error/errors.h"
 #include "wire/buf.h"
 
-/* A log line is for reading: what is longer is cut. */
-#define MAX_LOGGED_BYTES (256 * 1024)
+/* What is longer is cut, a little before the log would do it without a word. */
+#define MAX_LOGGED_BYTES (240 * 1024)
 /* A run of base64 that is no word any more, and what is kept of it. */
 #define LONG_BASE64 200
 #define KEPT_BASE64 24
+#define SHORT_KEY   4
 
 static size_t
 base64_run(const char *at, const char *end)
 {
 	const char *p = at;
 
-	while (p < end && (isalnum((unsigned char)*p) || *p == '+' ||
-			      *p == '/' || *p == '='))
-		p++;
-	return (size_t)(p - at);
+	for (;; p++) {
+		if (end - p > 1 && p[0] == '\\' && p[1] == '/')
+			p++; /* as some write it in JSON */
+		if (p == end ||
+		    (!isalnum((unsigned char)*p) &&
+			strchr("+/=", *p) == NULL) ||
+		    *p == '\0')
+			return (size_t)(p - at);
+	}
 }
 
 /* Copies, long runs of base64 replaced by their beginning and length. */
@@ -51,6 +57,27 @@ shorten(struct buf *out, const char *bytes, size_t len)
 		BUF_ADD_LIT(out, "...(cut)");
 }
 
+/* Takes a key of ours out, however it looks. */
+static void
+redact(struct buf *text, const char *key)
+{
+	size_t len = key != NULL ? strlen(key) : 0, out = 0, at = 0;
+
+	if (len < SHORT_KEY)
+		return; /* as good as none, and part of any word */
+	while (at < text->len) {
+		if (text->len - at >= len &&
+		    memcmp(text->data + at, key, len) == 0) {
+			memset(text->data + out, '*', 3);
+			out += 3;
+			at += len;
+		} else {
+			text->data[out++] = text->data[at++];
+		}
+	}
+	text->len = out;
+}
+
 void
 verbose_body(
     const struct settings *s, const char *what, const char *bytes, size_t len)
@@ -62,6 +89,9 @@ verbose_body(
 	buf_init(&text, 2 * MAX_LOGGED_BYTES);
 	shorten(&text, bytes, len);
 	if (text.len > 0) {
+		redact(&text, s->upstream_key);
+		for (size_t i = 0; i < s->n_proxy_keys; i++)
+			redact(&text, s->proxy_keys[i]);
 		text.len = error_scrub(text.data, text.len);
 		text.data[text.len] = '\0';
 		log_say(LOG_INFO, "%s: %s", what, text.data);

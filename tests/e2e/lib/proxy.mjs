@@ -16,7 +16,7 @@ export const ROOT_DIR = ROOT;
 const LISTENING = /listening on (http:\/\/\S+:(\d+))/;
 
 // Lines of a healthy program; everything else is a test failure.
-const EXPECTED = [LISTENING, /\blevel=(debug|info|warn)\b/];
+const EXPECTED = [LISTENING, /\blevel=(debug|info|warn)\b/, /"level":"(debug|info|warn)"/];
 
 function unexpected(log, allow) {
 	return log
