@@ -88,7 +88,7 @@ answers(const char *address)
 	struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
 
 	for (int i = 0; i < 5; i++) {
-		if (health_ask_address(address) == 200)
+		if (health_ask(address) == 200)
 			return true;
 		nanosleep(&pause, NULL);
 	}

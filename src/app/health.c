@@ -16,11 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/buf.h"
+
 #define LIMIT_MS   2000
 #define ANSWER_MAX 8192
-
-static const char question[] = "GET /health HTTP/1.1\r\nHost: localhost\r\n"
-			       "Connection: close\r\n\r\n";
+#define PIECE_MAX  4096
 
 static long long
 now_ms(void)
@@ -113,25 +113,22 @@ connect_host(const char *host, int port, long long deadline)
 
 /* Reads to the end, or as far as the limits go. */
 static int
-read_answer(int fd, char answer[static ANSWER_MAX], long long deadline)
+read_answer(int fd, struct buf *answer, long long deadline)
 {
-	size_t len = 0;
-
-	answer[0] = '\0';
-	while (len < ANSWER_MAX - 1) {
+	while (!answer->failed) {
+		char piece[PIECE_MAX];
 		ssize_t n;
 
 		if (wait_for(fd, POLLIN, deadline) == -1)
 			return -1;
-		n = recv(fd, answer + len, ANSWER_MAX - 1 - len, 0);
+		n = recv(fd, piece, sizeof(piece), 0);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n == -1)
 			return -1;
 		if (n == 0)
 			break;
-		len += (size_t)n;
-		answer[len] = '\0';
+		buf_add(answer, piece, (size_t)n);
 	}
 	return 0;
 }
@@ -150,46 +147,29 @@ has_request_id(const char *answer)
 }
 
 static int
-ask(int fd, long long deadline)
+ask(int fd, const struct buf *question, struct buf *answer, long long deadline)
 {
-	char answer[ANSWER_MAX];
-	size_t len = sizeof(question) - 1;
+	const char *text;
 
 	/* a new socket's buffer takes it whole */
-	if (send(fd, question, len, MSG_NOSIGNAL) != (ssize_t)len ||
+	if (send(fd, question->data, question->len, MSG_NOSIGNAL) !=
+		(ssize_t)question->len ||
 	    read_answer(fd, answer, deadline) == -1)
 		return -1;
-	if (strncmp(answer, "HTTP/1.1 ", 9) != 0 || !has_request_id(answer))
+	text = buf_str(answer);
+	if (strncmp(text, "HTTP/1.1 ", 9) != 0 || !has_request_id(text))
 		return 0;
-	return (int)strtol(answer + 9, NULL, 10);
+	return (int)strtol(text + 9, NULL, 10);
 }
 
-int
-health_ask(const char *host, int port)
-{
-	long long deadline = now_ms() + LIMIT_MS;
-	int fd, status, saved;
-
-	fd = strncmp(host, "unix:", 5) == 0
-		 ? connect_unix(host + 5, deadline)
-		 : connect_host(host, port, deadline);
-	if (fd == -1)
-		return -1;
-	status = ask(fd, deadline);
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return status;
-}
-
-int
-health_ask_address(const char *address)
+static int
+connect_address(const char *address, long long deadline)
 {
 	char host[256] = "";
 	const char *colon;
 
 	if (strncmp(address, "unix:", 5) == 0)
-		return health_ask(address, 0);
+		return connect_unix(address + 5, deadline);
 	if (strncmp(address, "http://", 7) == 0)
 		address += 7;
 	if ((colon = strrchr(address, ':')) == NULL ||
@@ -201,5 +181,46 @@ health_ask_address(const char *address)
 		memcpy(host, address + 1, (size_t)(colon - address) - 2);
 	else
 		memcpy(host, address, (size_t)(colon - address));
-	return health_ask(host, (int)strtol(colon + 1, NULL, 10));
+	return connect_host(host, (int)strtol(colon + 1, NULL, 10), deadline);
+}
+
+int
+health_get(
+    const char *address, const char *path, const char *key, struct buf *answer)
+{
+	long long deadline = now_ms() + LIMIT_MS;
+	int fd = connect_address(address, deadline), status = -1, saved;
+	struct buf question;
+
+	if (fd == -1)
+		return -1;
+	buf_init(&question, 8192);
+	buf_printf(&question,
+	    "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
+	    path);
+	if (key != NULL)
+		buf_printf(&question, "x-api-key: %s\r\n", key);
+	BUF_ADD_LIT(&question, "\r\n");
+	errno = ENOMEM;
+	if (!question.failed)
+		status = ask(fd, &question, answer, deadline);
+	saved = errno;
+	buf_clear(&question);
+	close(fd);
+	errno = saved;
+	return status;
+}
+
+int
+health_ask(const char *address)
+{
+	struct buf answer;
+	int status, saved;
+
+	buf_init(&answer, ANSWER_MAX);
+	status = health_get(address, "/health", NULL, &answer);
+	saved = errno;
+	buf_clear(&answer);
+	errno = saved;
+	return status;
 }

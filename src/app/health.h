@@ -2,16 +2,21 @@
 #ifndef HEALTH_H
 #define HEALTH_H
 
-/* Asks a running proxy for its health: one tiny GET, at most two seconds. */
+/* Asks a running proxy: one small GET, at most two seconds. */
+
+struct buf;
 
 /*
- * `host` as HOST has it ("unix:/path" too; an address that means all is asked
- * at loopback).  The status of GET /health, 0 if something answered that is
- * no anthropic-proxy, -1 with errno if nothing did.
+ * `address` is "http://127.0.0.1:3000", "http://[::1]:3000" or "unix:/path";
+ * one that means all addresses is asked at loopback.  `key`, where the path
+ * needs one, or NULL.  Appends the answer, head and body, as far as `answer`
+ * can hold it.  Its status, 0 if something answered that is no
+ * anthropic-proxy, -1 with errno if nothing did.
  */
-int health_ask(const char *host, int port);
+int health_get(
+    const char *address, const char *path, const char *key, struct buf *answer);
 
-/* The same for "http://127.0.0.1:3000", "http://[::1]:3000", "unix:/path". */
-int health_ask_address(const char *address);
+/* The status of GET /health. */
+int health_ask(const char *address);
 
 #endif

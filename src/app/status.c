@@ -17,11 +17,14 @@
 #include "app/pidfile.h"
 #include "app/places.h"
 #include "server/settings.h"
+#include "wire/buf.h"
 
 #ifndef PATH_MAX
 #define PATH_MAX 4096
 #endif
 
+#define METRICS_MAX  ((size_t)512 * 1024)
+#define METRIC	     "anthropic_proxy_"
 #define GRACE_MS     5000
 #define PROGRESS_MS  5000
 #define LOOK_MS	     50
@@ -93,8 +96,75 @@ print_uptime(long long seconds)
 		printf("%lldd%02lldh", seconds / 86400, seconds / 3600 % 24);
 }
 
+/* -- totals --------------------------------------------------------------- */
+
+/* The sum of a metric's samples, of those that bear a label where one is
+ * given. */
+static unsigned long long
+sum_of(const char *metrics, const char *name, const char *label)
+{
+	size_t len = strlen(name);
+	unsigned long long sum = 0;
+	const char *line = metrics, *end, *value, *hit;
+
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		if (strncmp(line, name, len) != 0 ||
+		    (line[len] != '{' && line[len] != ' '))
+			continue;
+		for (value = end; value > line && value[-1] != ' ';)
+			value--;
+		hit = label != NULL ? strstr(line, label) : line;
+		if (hit != NULL && hit < value)
+			sum += strtoull(value, NULL, 10);
+	}
+	return sum;
+}
+
 static void
-print_running(const struct search *s)
+print_totals(const char *metrics)
+{
+	const char *tokens = METRIC "tokens_total";
+	unsigned long long cached = sum_of(metrics, tokens, "kind=\"cached\"");
+
+	printf(", %llu requests (%llu failed), %llu running, %llu tokens in "
+	       "(%llu cached), %llu out",
+	    sum_of(metrics, METRIC "requests_total", "route=\"/v1/messages\""),
+	    sum_of(metrics, METRIC "failed_requests_total", NULL),
+	    sum_of(metrics, METRIC "requests_in_flight", NULL),
+	    sum_of(metrics, tokens, "kind=\"input\"") + cached, cached,
+	    sum_of(metrics, tokens, "kind=\"output\""));
+}
+
+/*
+ * Asks the running proxy, with the key of its configuration if that can be
+ * read and has one: totals are for those who hold a key.
+ */
+static void
+show_totals(const struct config_flags *flags, const char *address)
+{
+	struct config_error error;
+	struct config config;
+	bool is_read =
+	    config_read(&config, flags, CONFIG_TO_SERVE, &error) == 0;
+	const char *key = is_read && config.settings->n_proxy_keys > 0
+			      ? config.settings->proxy_keys[0]
+			      : NULL;
+	struct buf answer;
+	int status;
+
+	buf_init(&answer, METRICS_MAX);
+	status = health_get(address, "/metrics", key, &answer);
+	if (status == 200 && !answer.failed)
+		print_totals(buf_str(&answer));
+	else if (status == 401)
+		printf(", totals only with its PROXY_API_KEY");
+	buf_clear(&answer);
+	if (is_read)
+		config_clear(&config);
+}
+
+static void
+print_running(const struct search *s, const struct config_flags *flags)
 {
 	struct pidfile_info info;
 	long long up;
@@ -110,6 +180,8 @@ print_running(const struct search *s)
 	}
 	if (info.upstream[0] != '\0')
 		printf(", upstream %s", info.upstream);
+	if (info.address[0] != '\0')
+		show_totals(flags, info.address);
 	printf("\n");
 }
 
@@ -133,27 +205,30 @@ print_absent(const struct search *s, FILE *out)
 
 /* In a container nobody writes a pid file, but the port answers. */
 static int
-ask_health(const struct settings *settings)
+ask_health(const struct settings *settings, const struct config_flags *flags)
 {
 	bool is_unix = strncmp(settings->host, "unix:", 5) == 0;
 	bool is_v6 = !is_unix && strchr(settings->host, ':') != NULL;
-	int status = health_ask(settings->host, settings->port);
 	char address[300];
+	int status;
 
 	snprintf(address, sizeof(address), "%s%s%s%s", is_unix ? "" : "http://",
 	    is_v6 ? "[" : "", settings->host, is_v6 ? "]" : "");
 	if (!is_unix)
 		snprintf(address + strlen(address),
 		    sizeof(address) - strlen(address), ":%d", settings->port);
-	if (status == 200)
-		printf("running: %s (no pid file)\n", address);
-	else if (status == 503)
-		printf("draining: %s (no pid file)\n", address);
+	status = health_ask(address);
+	if (status == 200 || status == 503)
+		printf("%s: %s (no pid file)",
+		    status == 200 ? "running" : "draining", address);
 	else if (status >= 0)
-		printf("not running: something else answers at %s\n", address);
+		printf("not running: something else answers at %s", address);
 	else
-		printf("not running: no pid file, and nothing answers at %s\n",
+		printf("not running: no pid file, and nothing answers at %s",
 		    address);
+	if (status == 200)
+		show_totals(flags, address);
+	printf("\n");
 	return status == 200 ? 0 : 1;
 }
 
@@ -168,9 +243,9 @@ status_show(const struct config_flags *flags)
 		return rc;
 	search_daemon(&s, &config);
 	if (s.owner.state == PIDFILE_RUNNING) {
-		print_running(&s);
+		print_running(&s, flags);
 	} else if (s.owner.state == PIDFILE_NONE) {
-		rc = ask_health(config.settings);
+		rc = ask_health(config.settings, flags);
 	} else {
 		print_absent(&s, stdout);
 		rc = 1;

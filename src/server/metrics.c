@@ -125,6 +125,10 @@ metrics_print(const struct journal_totals *t, const struct upstream_facts *up,
 {
 	put_answers(out, t);
 	put_errors(out, t);
+	put(out, "failed_requests_total", "counter",
+	    "Requests to /v1/messages and below that failed, in mid-stream "
+	    "too.",
+	    t->errors);
 	put(out, "retries_total", "counter",
 	    "Tries repeated after a passing failure.", t->retries);
 	put(out, "repairs_total", "counter",

@@ -191,7 +191,7 @@ test('a daemon starts, tells its status, and stops', () =>
 		assert.equal(status.code, 0);
 		assert.match(
 			status.out,
-			new RegExp(`^running: pid ${pid}, ${url}, up \\d+s, upstream demo\n$`),
+			new RegExp(`^running: pid ${pid}, ${url}, up \\d+s, upstream demo, 0 requests \\(0 failed\\), 0 running, 0 tokens in \\(0 cached\\), 0 out\n$`),
 		);
 
 		const second = await run(['--demo', '--daemon', '-p', '0']);

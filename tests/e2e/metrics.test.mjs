@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What /metrics tells of what has passed through.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, test } from 'node:test';
 import { assertMessage, get, message, open, post } from './lib/http.mjs';
 import { readMetrics } from './lib/metrics.mjs';
-import { startProxy, withProxy } from './lib/proxy.mjs';
+import { BINARY, startProxy, withProxy } from './lib/proxy.mjs';
 import { until } from './lib/time.mjs';
 import {
 	DONE,
@@ -205,5 +206,35 @@ test('with PROXY_API_KEY the metrics ask for it', async () => {
 		assert.equal((await get(p.url, '/metrics')).status, 401);
 		const m = await readMetrics(p, { 'x-api-key': 'key-of-the-proxy' });
 		assert.equal(m.value('requests_total', { route: '/metrics', status: '401' }), 1);
+	});
+});
+
+test('status shows totals, to those alone who hold the key', async () => {
+	const status = (p, env) =>
+		spawnSync(BINARY, ['status', '-p', String(p.port)], {
+			env: { HOME: p.home, PATH: process.env.PATH, ...env },
+			cwd: p.home,
+			encoding: 'utf8',
+		}).stdout;
+	upstream.script((call, res) =>
+		call.json.model === 'bad'
+			? sayError(res, 404, 'no such model')
+			: sayTurn(call, res, { text: 'ok', prompt: 7, completion: 3 }),
+	);
+	const key = 'key-of-the-proxy';
+	await withProxy(upstream.url, { PROXY_API_KEY: `${key},another-key` }, async (p) => {
+		const headers = { 'x-api-key': 'another-key' };
+		await post(p.url, message({ model: 'x",kind="output' }), { headers });
+		await post(p.url, message(), { headers });
+		await post(p.url, message({ model: 'bad' }), { headers });
+		assert.equal(
+			status(p, { PROXY_API_KEY: key }),
+			`running: ${p.url} (no pid file), 3 requests (1 failed), 0 running, 14 tokens in (0 cached), 6 out\n`,
+		);
+		for (const env of [{}, { PROXY_API_KEY: 'wrong-key-here' }])
+			assert.equal(
+				status(p, env),
+				`running: ${p.url} (no pid file), totals only with its PROXY_API_KEY\n`,
+			);
 	});
 });
