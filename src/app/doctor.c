@@ -24,7 +24,7 @@ struct doctor {
 	const struct settings *settings;
 	struct findings found;
 	struct diagnosis diagnosis;
-	char file[512];	  /* that --write is for */
+	const char *file; /* that --write is for */
 	const char *home; /* left out of paths that are shown; or NULL */
 };
 
@@ -89,10 +89,12 @@ print_table(const struct doctor *d, struct buf *out)
 	buf_printf(out, "anthropic-proxy " VERSION ", upstream %.*s%s\n\n",
 	    shown_len("UPSTREAM_BASE_URL", url), url,
 	    d->settings->demo ? " (the demo)" : "");
+	/* of a failure, what led to it is enough */
 	for (size_t i = 0; i < g->n_rows; i++)
-		buf_printf(out, "  %-4s  %-15s  %s\n",
-		    verdicts[g->rows[i].verdict], g->rows[i].name,
-		    g->rows[i].text);
+		if (g->works || g->rows[i].verdict != VERDICT_OPEN)
+			buf_printf(out, "  %-4s  %-15s  %s\n",
+			    verdicts[g->rows[i].verdict], g->rows[i].name,
+			    g->rows[i].text);
 	buf_printf(out, "\nThe proxy %s with this upstream.\n",
 	    g->works ? "works" : "cannot work");
 	if (!g->works)
@@ -210,12 +212,17 @@ edit(const struct diagnosis *g, char *text, size_t len, struct buf *out)
 static void
 warn_of_environment(const struct diagnosis *g)
 {
-	for (size_t i = 0; i < g->n_advice; i++)
-		if (getenv(g->advice[i].name) != NULL)
-			fprintf(stderr,
-			    "anthropic-proxy: warning: %s is set in the "
-			    "environment too, which beats the file\n",
-			    g->advice[i].name);
+	for (size_t i = 0; i < g->n_advice; i++) {
+		const char *name = g->advice[i].name;
+		size_t at = 0;
+
+		do
+			if (getenv(name) != NULL)
+				complain(name, "is set in the environment, "
+					       "too, which beats the file");
+		while ((name = variable_alias(
+			    variable_of(g->advice[i].name), &at)) != NULL);
+	}
 }
 
 /* 0, or the exit code after saying why. */
@@ -292,8 +299,7 @@ examine(struct program *p, const struct cli *cli)
 	struct fault why = { 0 };
 	int rc;
 
-	snprintf(d.file, sizeof(d.file), "%s",
-	    s->config_file != NULL ? s->config_file : "./.env");
+	d.file = s->config_file != NULL ? s->config_file : "./.env";
 	rc = doctor_probe(&wanted, s, &d.found, &why);
 	end_progress();
 	if (rc == -1)

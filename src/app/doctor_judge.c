@@ -15,10 +15,11 @@
 #define CLAUDE	     "claude-sonnet-4-5" /* any name that clients ask for */
 #define SMALL_WINDOW 32768
 
+static const char not_tried[] = "not tried";
+
 static void say(struct row *row, enum verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* One line, whatever names an upstream has given its models. */
 static void
 say(struct row *row, enum verdict verdict, const char *format, ...)
 {
@@ -28,9 +29,15 @@ say(struct row *row, enum verdict verdict, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(row->text, sizeof(row->text), format, args);
 	va_end(args);
-	for (char *p = row->text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == '\x7f')
-			*p = '?';
+}
+
+/* One line, whatever names an upstream has given its models. */
+static void
+make_plain(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == '\x7f')
+			*text = '?';
 }
 
 /* -- one probe --------------------------------------------------------------
@@ -64,11 +71,21 @@ static bool
 say_unanswered(const struct probe *p, struct row *row)
 {
 	if (!p->asked)
-		say(row, VERDICT_OPEN, "not tried");
+		say(row, VERDICT_OPEN, "%s", not_tried);
 	else if (p->kind != FAULT_NONE)
 		say(row, is_refused(p) ? VERDICT_NO : VERDICT_OPEN, "%s",
 		    p->message);
 	return !is_answered(p);
+}
+
+/* The same for the first question, whose failure one row alone tells. */
+static bool
+has_no_answer(const struct findings *f, struct row *row)
+{
+	if (is_answered(&f->probes[PROBE_CHAT]))
+		return false;
+	say(row, VERDICT_OPEN, "%s", not_tried);
+	return true;
 }
 
 /* -- the rows ---------------------------------------------------------------
@@ -81,7 +98,7 @@ judge_reachable(const struct findings *f, struct row *row)
 	const struct probe *p = chat->asked ? chat : &f->probes[PROBE_LIST];
 
 	if (!p->asked)
-		say(row, VERDICT_OPEN, "not tried");
+		say(row, VERDICT_OPEN, "%s", not_tried);
 	else if (p->status == 0)
 		say(row, VERDICT_FAIL, "%s", p->message);
 	else if (f->other_url)
@@ -126,7 +143,7 @@ static void
 judge_model(const struct findings *f, struct row *row)
 {
 	static const char *const from[] = { "", "--model", "the settings",
-		"the first that the upstream lists; --model names another" };
+		"listed first; --model names another" };
 	const struct probe *p = &f->probes[PROBE_CHAT];
 	const struct probe *list = &f->probes[PROBE_LIST];
 	const char *shown = f->model != NULL ? f->model : "";
@@ -135,7 +152,7 @@ judge_model(const struct findings *f, struct row *row)
 	size_t n;
 
 	if (f->model == NULL && (!is_answered(list) && !is_refused(list))) {
-		say(row, VERDICT_OPEN, "not tried");
+		say(row, VERDICT_OPEN, "%s", not_tried);
 	} else if (f->model == NULL) {
 		say(row, VERDICT_FAIL,
 		    "none is set and the upstream lists none: set "
@@ -153,11 +170,17 @@ judge_model(const struct findings *f, struct row *row)
 		    f->list.n > 0 && !listed ? ", answers but is not listed"
 					     : "");
 	} else {
-		say(row,
-		    p->asked && is_refused(p) ? VERDICT_FAIL : VERDICT_OPEN,
-		    "%.100s (%s): %s", shown, from[f->source],
-		    p->asked ? p->message : "not tried");
+		say(row, VERDICT_OPEN, "%.100s (%s)", shown, from[f->source]);
 	}
+}
+
+/* Whether the row of the path, the key or the model has the reason. */
+static bool
+is_told_above(const struct probe *p)
+{
+	return p->status == 0 || p->kind == FAULT_NOT_FOUND ||
+	       p->kind == FAULT_AUTHENTICATION || p->kind == FAULT_PERMISSION ||
+	       p->kind == FAULT_BILLING;
 }
 
 static void
@@ -165,8 +188,10 @@ judge_stream(const struct findings *f, struct row *row)
 {
 	const struct probe *p = &f->probes[PROBE_CHAT];
 
-	if (say_unanswered(p, row))
-		row->verdict = p->asked ? VERDICT_FAIL : VERDICT_OPEN;
+	if (is_told_above(p))
+		say(row, VERDICT_OPEN, "%s", not_tried);
+	else if (p->kind != FAULT_NONE)
+		say(row, VERDICT_FAIL, "%s", p->message);
 	else if (p->is_events)
 		say(row, VERDICT_OK, "events, the last after %ld ms",
 		    p->took_ms);
@@ -181,7 +206,7 @@ judge_usage(const struct findings *f, struct row *row)
 {
 	const struct probe *p = &f->probes[PROBE_CHAT];
 
-	if (!say_unanswered(p, row))
+	if (!has_no_answer(f, row))
 		say(row, p->has_usage ? VERDICT_OK : VERDICT_NO, "%s",
 		    p->has_usage ? "told" : "not told: tokens are estimated");
 }
@@ -287,7 +312,7 @@ judge_field(const struct findings *f, struct row *row)
 {
 	const struct probe *p = &f->probes[PROBE_CHAT];
 
-	if (!say_unanswered(p, row))
+	if (!has_no_answer(f, row))
 		say(row, VERDICT_OK, "%s",
 		    p->token_field != NULL ? p->token_field : "none is sent");
 }
@@ -312,6 +337,8 @@ judge_window(const struct findings *f, struct row *row)
 
 	if (set != NULL)
 		say(row, VERDICT_OK, "%.20s tokens (CONTEXT_WINDOW)", set);
+	else if (f->model == NULL)
+		say(row, VERDICT_OPEN, "%s", not_tried);
 	else if (m == NULL || m->window == 0)
 		say(row, VERDICT_NO,
 		    "not told: set CONTEXT_WINDOW, or what is too long is "
@@ -367,6 +394,8 @@ judge_names(const struct findings *f, struct row *row)
 		    "set COMPLETION_MODEL and REASONING_MODEL, or MODEL_MAP");
 	else if (lost != NULL)
 		say(row, VERDICT_NO, "set but not listed: %.100s", lost);
+	else if (f->model == NULL)
+		say(row, VERDICT_OPEN, "%s", not_tried);
 	else if (f->list.n == 0)
 		say(row, VERDICT_OPEN, "the upstream gives no list of models");
 	else
@@ -524,6 +553,8 @@ doctor_judge(const struct findings *f, struct diagnosis *d)
 	dialect_resolve(&f->settings->profile, f->settings->upstream.host,
 	    f->model != NULL ? f->model : "", &expected);
 	tell_mended(f, &expected, d);
+	for (size_t i = 0; i < d->n_rows; i++)
+		make_plain(d->rows[i].text);
 	if (!d->works)
 		return;
 	if (f->other_url)

@@ -28,58 +28,64 @@
 #define MAX_MODEL      512
 #define SHORTEST_KEY   4
 
-#define TOOL                                                                   \
-	"\"tools\":[{\"name\":\"get_weather\",\"description\":\"Tells the "    \
-	"weather of one city now.\",\"input_schema\":{\"$schema\":"            \
-	"\"http://json-schema.org/draft-07/schema#\",\"type\":\"object\","     \
-	"\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":["       \
-	"\"city\"],\"additionalProperties\":false}}],"                         \
-	"\"system\":\"You are a helpful assistant.\",\"temperature\":1,"       \
-	"\"metadata\":{\"user_id\":\"doctor\"},"
-#define USER(text) "\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}]"
-#define SUM	   USER("What is 17 times 23? Answer with the number.")
-#define THINK                                                                  \
-	"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024},"          \
-	"\"max_tokens\":2048,"
+/* What tools are offered, beside fields that some servers refuse. */
+static const char offer[] =
+    "\"tools\":[{\"name\":\"get_weather\",\"description\":\"Tells the weather "
+    "of one city now.\",\"input_schema\":{\"$schema\":"
+    "\"http://json-schema.org/draft-07/schema#\",\"type\":\"object\","
+    "\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"],"
+    "\"additionalProperties\":false}}],\"system\":\"You are a helpful "
+    "assistant.\",\"temperature\":1,\"metadata\":{\"user_id\":\"doctor\"},";
 
-/* The questions, in the form of a client that has much to ask for. */
+#define USER(text) "\"messages\":[{\"role\":\"user\",\"content\":" text "}"
+#define PICTURE                                                                \
+	"iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PQQkAAAgA" \
+	"setfWiP4FgYrsKZeS0BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBA" \
+	"QEBAQEBAQEBAQEDgsqnc8OJg6Ln3AAAAAElFTkSuQmCC"
+
+#define TURNS                                                                  \
+	USER("\"What is the weather in Paris?\"")                              \
+	",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\","        \
+	"\"id\":\"toolu_01doctor\",\"name\":\"get_weather\",\"input\":{"       \
+	"\"city\":\"Paris\"}}]},{\"role\":\"user\",\"content\":[{"             \
+	"\"type\":\"tool_result\",\"tool_use_id\":\"toolu_01doctor\","         \
+	"\"content\":\"sunny, 21 C\"},{\"type\":\"text\",\"text\":"            \
+	"\"Answer in one word.\"}]},{\"role\":\"system\",\"content\":"         \
+	"\"Be brief.\"}"
+#define SUM USER("\"What is 17 times 23? Answer with the number.\"")
+
+/* The questions, in the form of a client that has much to ask for; the
+ * messages come last, and open. */
 static const struct {
 	const char *what, *body;
+	bool has_tools;
+	enum { PLAIN, ON, OFF } thinking;
+	int max_tokens;
 } questions[N_PROBES] = {
-	[PROBE_LIST] = { "the list of models", NULL },
-	[PROBE_CHAT] = { "a streamed word",
-	    "\"max_tokens\":64," USER("Say the one word: ok") },
+	[PROBE_LIST] = { .what = "the list of models" },
+	[PROBE_CHAT] = { "a streamed word", USER("\"Say the one word: ok\""),
+	    .max_tokens = 64 },
 	[PROBE_TOOLS] = { "tools, two at once",
-	    TOOL "\"max_tokens\":1024," USER(
-		"What is the weather in Paris and in Rome? Ask for both at "
-		"once: "
-		"call get_weather {\\\"city\\\":\\\"Paris\\\"} and call "
-		"get_weather "
-		"{\\\"city\\\":\\\"Rome\\\"}") },
+	    USER("\"What is the weather in Paris and in Rome? Ask for both at "
+		 "once: call get_weather {\\\"city\\\":\\\"Paris\\\"} and call "
+		 "get_weather {\\\"city\\\":\\\"Rome\\\"}\""),
+	    true, PLAIN, 1024 },
 	[PROBE_FORCED] = { "a forced tool",
-	    TOOL "\"tool_choice\":{\"type\":\"tool\",\"name\":"
-		 "\"get_weather\",\"disable_parallel_tool_use\":true},"
-		 "\"max_tokens\":1024," USER("Hello from Paris!") },
-	[PROBE_RESULT] = { "the turn behind a tool", TOOL THINK
-	    "\"messages\":[{\"role\":\"user\",\"content\":\"What is the "
-	    "weather in Paris?\"},{\"role\":\"assistant\",\"content\":[{"
-	    "\"type\":\"tool_use\",\"id\":\"toolu_01doctor\",\"name\":"
-	    "\"get_weather\",\"input\":{\"city\":\"Paris\"}}]},{\"role\":"
-	    "\"user\",\"content\":[{\"type\":\"tool_result\","
-	    "\"tool_use_id\":\"toolu_01doctor\",\"content\":\"sunny, 21 "
-	    "C\"},{\"type\":\"text\",\"text\":\"Answer in one word.\"}]},{"
-	    "\"role\":\"system\",\"content\":\"Be brief.\"}]" },
+	    "\"tool_choice\":{\"type\":\"tool\",\"name\":\"get_weather\","
+	    "\"disable_parallel_tool_use\":true}," USER(
+		"\"Hello from Paris!\""),
+	    true, PLAIN, 1024 },
+	[PROBE_RESULT] = { "the turn behind a tool", TURNS, true, ON, 2048 },
 	[PROBE_IMAGE] = { "an image",
-	    "\"max_tokens\":300,\"messages\":[{\"role\":\"user\",\"content\":"
-	    "[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
-	    "\"media_type\":\"image/png\",\"data\":\"iVBORw0KGgoAAAANSUhEUgA"
-	    "AAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PQQkAAAgAsetfWiP4FgYrsKZeS"
-	    "0BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBA"
-	    "QEDgsqnc8OJg6Ln3AAAAAElFTkSuQmCC\"}},{\"type\":\"text\",\"text\":"
-	    "\"Which colour is this? One word.\"}]}]" },
-	[PROBE_THINKING] = { "reasoning", THINK SUM },
-	[PROBE_QUIET] = { "reasoning switched off",
-	    "\"thinking\":{\"type\":\"disabled\"},\"max_tokens\":1024," SUM },
+	    USER("[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+		 "\"media_type\":\"image/png\",\"data\":\"" PICTURE
+		 "\"}},{\"type\":\"text\",\"text\":\"Which colour is this? One "
+		 "word.\"}]"),
+	    .max_tokens = 1024 },
+	[PROBE_THINKING] = { "reasoning", SUM, .thinking = ON,
+	    .max_tokens = 2048 },
+	[PROBE_QUIET] = { "reasoning switched off", SUM, .thinking = OFF,
+	    .max_tokens = 1024 },
 };
 
 struct prober {
@@ -89,6 +95,7 @@ struct prober {
 	struct findings *f;
 	struct cancel cancel;
 	struct headers headers; /* whose values are secrets */
+	int n_asked;
 };
 
 /* A question under way. */
@@ -245,6 +252,16 @@ read_answer(const struct buf *said, struct probe *out)
 /* -- a question -------------------------------------------------------------
  */
 
+/* Some more may follow from what was found. */
+static void
+tell_progress(struct prober *p, enum probe_name name)
+{
+	int n = ++p->n_asked;
+
+	p->wanted->progress(
+	    questions[name].what, n, n > N_PROBES ? n : N_PROBES);
+}
+
 static void
 random_text(void *cookie, char *out, size_t len)
 {
@@ -329,16 +346,19 @@ ask(struct prober *p, const char *body, size_t len, bool show_all,
 static const struct probe *
 put(struct prober *p, enum probe_name name, struct probe *out)
 {
+	static const char *const thinking[] = { "",
+		"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024},",
+		"\"thinking\":{\"type\":\"disabled\"}," };
 	struct buf body;
 
-	p->wanted->progress(questions[name].what, (int)name + 1, N_PROBES);
+	tell_progress(p, name);
 	*out = (struct probe){ 0 };
 	buf_init(&body, 16 * 1024);
 	BUF_ADD_LIT(&body, "{\"stream\":true,\"model\":");
 	json_put_string(&body, p->f->model);
-	buf_add_char(&body, ',');
-	buf_add_str(&body, questions[name].body);
-	buf_add_char(&body, '}');
+	buf_printf(&body, ",\"max_tokens\":%d,%s%s%s]}",
+	    questions[name].max_tokens, thinking[questions[name].thinking],
+	    questions[name].has_tools ? offer : "", questions[name].body);
 	/* a thought that nobody asked for is of interest here */
 	ask(p, buf_str(&body), body.len, name == PROBE_QUIET, out);
 	buf_clear(&body);
@@ -416,7 +436,7 @@ ask_list(struct prober *p, struct probe *out)
 	struct fault why = { 0 };
 	struct page page;
 
-	p->wanted->progress(questions[PROBE_LIST].what, 1, N_PROBES);
+	tell_progress(p, PROBE_LIST);
 	buf_init(&page.body, MAX_LIST);
 	fetch_list(p, up->url, &page, &result);
 	if (page.head.status == 404 && up->other_url != NULL)

@@ -96,6 +96,8 @@ replace(const char *text, size_t len, unsigned line, const char *value,
 	buf_add(out, text, (size_t)(sign + 1 - text));
 	envedit_print_value(value, out);
 	at = value_end(sign + 1, eol);
+	if (at < eol && *at == '#') /* it stood right behind a quote */
+		buf_add_char(out, ' ');
 	buf_add(out, at, (size_t)(end - at));
 }
 

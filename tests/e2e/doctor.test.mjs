@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { start } from './lib/children.mjs';
 import { BINARY } from './lib/proxy.mjs';
-import { SLACK } from './lib/time.mjs';
+import { SLACK, until } from './lib/time.mjs';
 import {
 	chunk,
 	closedPort,
@@ -47,7 +47,6 @@ async function examine(args, env, { folder } = {}) {
 }
 
 const hasImage = (call) => call.text.includes('image_url');
-const lastRole = (call) => call.json.messages.at(-1).role;
 
 // What a good model says to each of the questions.
 function goodTurn(call) {
@@ -268,6 +267,69 @@ test('what is missing is told in its row', async () => {
 		});
 });
 
+// Each refusal is one that a real server gives.
+test('what the order and the fields of a client meet is found', async () => {
+	const inlineSystem = (j) => j.messages.findLastIndex((m) => m.role === 'system') > 0;
+	const userAfterTool = (j) =>
+		j.messages.some((m, i) => m.role === 'user' && j.messages[i - 1]?.role === 'tool');
+	const cases = [
+		[inlineSystem, 400, 'System message must be at the beginning.', { INLINE_SYSTEM: 'fold' }],
+		[userAfterTool, 400, "Unexpected role 'user' after role 'tool'", { USER_AFTER_TOOL: 'fold' }],
+		[
+			(j) => j.messages.some((m) => m.tool_calls && !('reasoning_content' in m)),
+			400,
+			'The reasoning_content in the thinking mode must be passed back to the API.',
+			{ REASONING_HISTORY: 'deepseek' },
+		],
+		[
+			(j) => j.messages.some((m) => m.tool_calls?.some((c) => !/^[a-zA-Z0-9]{9}$/.test(c.id))),
+			400,
+			'Tool call id was toolu_01doctor but must be a-z, A-Z, 0-9, with a length of 9.',
+			{ TOOL_ID_MODE: 'mistral9' },
+		],
+		[(j) => 'temperature' in j, 400, "Unsupported parameter: 'temperature'", { SAMPLING: 'drop' }],
+		[(j) => 'user' in j, 400, "Unrecognized request argument supplied: user", { USER_FIELD: 'none' }],
+		[(j) => 'parallel_tool_calls' in j, 422, 'Unknown field: parallel_tool_calls', { PARALLEL_TOOL_CALLS: 'drop' }],
+		[(j) => 'reasoning_effort' in j, 400, 'reasoning_effort is not supported by this model', { REASONING_REQUEST: 'none' }],
+		[
+			(j) => j.tools && j.reasoning_effort !== 'none',
+			400,
+			"Function tools with reasoning_effort are not supported for this model. Please use /v1/responses or set reasoning_effort to 'none'.",
+			{ TOOLS_NEED_EFFORT_NONE: 'true' },
+		],
+	];
+	for (const [refuses, status, words, settings] of cases)
+		await before(
+			(call, res) => (refuses(call.json) ? sayError(res, status, words) : good(call, res)),
+			lists('claude-like'),
+			async (upstream, env) => {
+				const r = await judged(env);
+
+				assert.equal(r.code, 0, words + r.out);
+				assert.deepEqual(r.json.settings, settings, words);
+				upstream.calls.length = 0;
+				const again = await judged({ ...env, ...settings });
+				assert.deepEqual(again.json.settings, {}, words);
+				assert.ok(!upstream.chats().some((c) => refuses(c.json)), words);
+			},
+		);
+});
+
+test('what has no setting is said to be mended', () =>
+	before(
+		(call, res) =>
+			call.text.includes('$schema')
+				? sayError(res, 400, "Invalid schema for tools[0].parameters: unknown field '$schema'")
+				: good(call, res),
+		lists('claude-like'),
+		async (upstream, env) => {
+			const r = await judged(env);
+
+			assert.deepEqual(r.json.settings, {});
+			assert.match(r.detail.mended, /schema_keyword \$schema/);
+		},
+	));
+
 test('the other form of the URL is found and recommended', async () => {
 	const upstream = await startUpstream(
 		(call, res) => {
@@ -440,6 +502,46 @@ test('--write changes the lines it must and nothing else', () =>
 			} finally {
 				fs.rmSync(folder, { recursive: true, force: true });
 			}
+		},
+	));
+
+test('--write is for the file that was read', () =>
+	before(
+		(call, res) =>
+			'user' in call.json ? sayError(res, 400, 'Unknown parameter: user') : good(call, res),
+		lists('claude-like'),
+		async (upstream) => {
+			const folder = fs.mkdtempSync(join(tmpdir(), 'anthropic-proxy-doctor-'));
+			const file = join(folder, 'my.env');
+			fs.writeFileSync(file, `UPSTREAM_BASE_URL=${upstream.url}\n`);
+			fs.writeFileSync(join(folder, '.env'), 'PORT=1\n');
+			try {
+				const r = await judged({ USER_FIELD: 'auto' }, ['--write', '-c', 'my.env'], { folder });
+
+				assert.equal(r.json.wrote, '~/my.env', r.err);
+				assert.match(r.err, /USER_FIELD: is set in the environment/);
+				assert.match(fs.readFileSync(file, 'utf8'), /\nUSER_FIELD=none\n$/);
+				assert.equal(fs.readFileSync(join(folder, '.env'), 'utf8'), 'PORT=1\n');
+			} finally {
+				fs.rmSync(folder, { recursive: true, force: true });
+			}
+		},
+	));
+
+test('Ctrl-C ends it at once', () =>
+	before(
+		() => {},
+		() => {},
+		async (upstream, env) => {
+			const child = start(BINARY, ['doctor'], { env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env } });
+			await until(() => upstream.calls.length > 0, 10000, 'a question');
+			const began = Date.now();
+			child.kill('SIGINT');
+			const [code, signal] = await new Promise((r) => child.on('close', (...how) => r(how)));
+
+			assert.equal(code, null);
+			assert.equal(signal, 'SIGINT');
+			assert.ok(Date.now() - began < 2000 * SLACK);
 		},
 	));
 
