@@ -76,7 +76,12 @@ const lists =
 	(call, res) =>
 		sayJson(res, {
 			object: 'list',
-			data: ids.map((id) => ({ id, object: 'model', created: 1, context_length: 131072 })),
+			data: ids.map((id) => ({
+				id,
+				object: 'model',
+				created: 1,
+				context_length: 131072,
+			})),
 		});
 
 async function before(respond, others, body) {
@@ -191,7 +196,10 @@ test('the other name of the token field is found as well', () =>
 				: good(call, res),
 		lists('claude-like'),
 		async (upstream, env) => {
-			const r = await judged({ ...env, MAX_TOKENS_FIELD: 'max_completion_tokens' });
+			const r = await judged({
+				...env,
+				MAX_TOKENS_FIELD: 'max_completion_tokens',
+			});
 
 			assert.deepEqual(r.json.settings, { MAX_TOKENS_FIELD: 'max_tokens' });
 		},
@@ -199,7 +207,12 @@ test('the other name of the token field is found as well', () =>
 
 test('a refused key fails, and neither it nor what repeats it is printed', () =>
 	before(
-		(call, res) => sayError(res, 401, `Incorrect API key: ${KEY}, header x-more: hidden-value-7`),
+		(call, res) =>
+			sayError(
+				res,
+				401,
+				`Incorrect API key: ${KEY}, header x-more: hidden-value-7`,
+			),
 		lists('m'),
 		async (upstream, env) => {
 			for (const args of [[], ['--json']]) {
@@ -211,7 +224,12 @@ test('a refused key fails, and neither it nor what repeats it is printed', () =>
 
 				assert.equal(r.code, 1);
 				assert.match(r.out, /fail/);
-				for (const secret of [KEY, 'topsecret', 'hidden-value', 'queryvalue'])
+				for (const secret of [
+					KEY,
+					'topsecret',
+					'hidden-value',
+					'queryvalue',
+				])
 					assert.ok(!(r.out + r.err).includes(secret), secret);
 			}
 		},
@@ -221,14 +239,27 @@ test('what is missing is told in its row', async () => {
 	const cases = [
 		[
 			(call, res) =>
-				sayError(res, 404, `The model \`${call.json.model}\` does not exist`, {
-					code: 'model_not_found',
-				}),
+				sayError(
+					res,
+					404,
+					`The model \`${call.json.model}\` does not exist`,
+					{
+						code: 'model_not_found',
+					},
+				),
 			{ COMPLETION_MODEL: 'gone', REASONING_MODEL: 'gone' },
 			1,
 			{ key: 'ok', model: 'fail' },
 		],
-		[(call, res) => sayJson(res, '<html>hello</html>', 200, { 'content-type': 'text/html' }), {}, 1, { stream: 'fail' }],
+		[
+			(call, res) =>
+				sayJson(res, '<html>hello</html>', 200, {
+					'content-type': 'text/html',
+				}),
+			{},
+			1,
+			{ stream: 'fail' },
+		],
 		[
 			(call, res) => {
 				startEvents(res);
@@ -247,13 +278,29 @@ test('what is missing is told in its row', async () => {
 			},
 		],
 		[
-			(call, res) => (call.json.tools ? sayError(res, 400, 'this model does not support tools') : good(call, res)),
+			(call, res) =>
+				call.json.tools
+					? sayError(res, 400, 'this model does not support tools')
+					: good(call, res),
 			{},
 			0,
 			{ tools: 'no', 'tool results': 'no', image: 'ok' },
 		],
-		[(call, res) => (hasImage(call) ? sayError(res, 500, 'image input is not supported') : good(call, res)), {}, 0, { image: 'no', reasoning: 'ok' }],
-		[(call, res) => sayError(res, 429, 'slow down'), {}, 1, { reachable: 'ok', key: '?', stream: 'fail' }],
+		[
+			(call, res) =>
+				hasImage(call)
+					? sayError(res, 500, 'image input is not supported')
+					: good(call, res),
+			{},
+			0,
+			{ image: 'no', reasoning: 'ok' },
+		],
+		[
+			(call, res) => sayError(res, 429, 'slow down'),
+			{},
+			1,
+			{ reachable: 'ok', key: '?', stream: 'fail' },
+		],
 	];
 	for (const [respond, env, code, rows] of cases)
 		await before(respond, lists('claude-like'), async (upstream, base) => {
@@ -273,8 +320,18 @@ test('what the order and the fields of a client meet is found', async () => {
 	const userAfterTool = (j) =>
 		j.messages.some((m, i) => m.role === 'user' && j.messages[i - 1]?.role === 'tool');
 	const cases = [
-		[inlineSystem, 400, 'System message must be at the beginning.', { INLINE_SYSTEM: 'fold' }],
-		[userAfterTool, 400, "Unexpected role 'user' after role 'tool'", { USER_AFTER_TOOL: 'fold' }],
+		[
+			inlineSystem,
+			400,
+			'System message must be at the beginning.',
+			{ INLINE_SYSTEM: 'fold' },
+		],
+		[
+			userAfterTool,
+			400,
+			"Unexpected role 'user' after role 'tool'",
+			{ USER_AFTER_TOOL: 'fold' },
+		],
 		[
 			(j) => j.messages.some((m) => m.tool_calls && !('reasoning_content' in m)),
 			400,
@@ -282,15 +339,38 @@ test('what the order and the fields of a client meet is found', async () => {
 			{ REASONING_HISTORY: 'deepseek' },
 		],
 		[
-			(j) => j.messages.some((m) => m.tool_calls?.some((c) => !/^[a-zA-Z0-9]{9}$/.test(c.id))),
+			(j) =>
+				j.messages.some((m) =>
+					m.tool_calls?.some((c) => !/^[a-zA-Z0-9]{9}$/.test(c.id)),
+				),
 			400,
 			'Tool call id was toolu_01doctor but must be a-z, A-Z, 0-9, with a length of 9.',
 			{ TOOL_ID_MODE: 'mistral9' },
 		],
-		[(j) => 'temperature' in j, 400, "Unsupported parameter: 'temperature'", { SAMPLING: 'drop' }],
-		[(j) => 'user' in j, 400, "Unrecognized request argument supplied: user", { USER_FIELD: 'none' }],
-		[(j) => 'parallel_tool_calls' in j, 422, 'Unknown field: parallel_tool_calls', { PARALLEL_TOOL_CALLS: 'drop' }],
-		[(j) => 'reasoning_effort' in j, 400, 'reasoning_effort is not supported by this model', { REASONING_REQUEST: 'none' }],
+		[
+			(j) => 'temperature' in j,
+			400,
+			"Unsupported parameter: 'temperature'",
+			{ SAMPLING: 'drop' },
+		],
+		[
+			(j) => 'user' in j,
+			400,
+			'Unrecognized request argument supplied: user',
+			{ USER_FIELD: 'none' },
+		],
+		[
+			(j) => 'parallel_tool_calls' in j,
+			422,
+			'Unknown field: parallel_tool_calls',
+			{ PARALLEL_TOOL_CALLS: 'drop' },
+		],
+		[
+			(j) => 'reasoning_effort' in j,
+			400,
+			'reasoning_effort is not supported by this model',
+			{ REASONING_REQUEST: 'none' },
+		],
 		[
 			(j) => j.tools && j.reasoning_effort !== 'none',
 			400,
@@ -300,7 +380,8 @@ test('what the order and the fields of a client meet is found', async () => {
 	];
 	for (const [refuses, status, words, settings] of cases)
 		await before(
-			(call, res) => (refuses(call.json) ? sayError(res, status, words) : good(call, res)),
+			(call, res) =>
+				refuses(call.json) ? sayError(res, status, words) : good(call, res),
 			lists('claude-like'),
 			async (upstream, env) => {
 				const r = await judged(env);
@@ -319,7 +400,11 @@ test('what has no setting is said to be mended', () =>
 	before(
 		(call, res) =>
 			call.text.includes('$schema')
-				? sayError(res, 400, "Invalid schema for tools[0].parameters: unknown field '$schema'")
+				? sayError(
+						res,
+						400,
+						"Invalid schema for tools[0].parameters: unknown field '$schema'",
+					)
 				: good(call, res),
 		lists('claude-like'),
 		async (upstream, env) => {
@@ -338,7 +423,10 @@ test('the other form of the URL is found and recommended', async () => {
 				res.end('no page here');
 			} else good(call, res);
 		},
-		(call, res) => (call.url === '/models' ? lists('claude-x')(call, res) : res.writeHead(404).end()),
+		(call, res) =>
+			call.url === '/models'
+				? lists('claude-x')(call, res)
+				: res.writeHead(404).end(),
 	);
 	try {
 		const r = await judged({ UPSTREAM_BASE_URL: upstream.url });
@@ -353,7 +441,9 @@ test('the other form of the URL is found and recommended', async () => {
 });
 
 test('an upstream that cannot be reached or says nothing ends in time', async () => {
-	const refused = await judged({ UPSTREAM_BASE_URL: `http://127.0.0.1:${await closedPort()}` });
+	const refused = await judged({
+		UPSTREAM_BASE_URL: `http://127.0.0.1:${await closedPort()}`,
+	});
 	assert.equal(refused.code, 1);
 	assert.equal(refused.result.reachable, 'fail');
 	assert.match(refused.detail.reachable, /refused/);
@@ -362,7 +452,10 @@ test('an upstream that cannot be reached or says nothing ends in time', async ()
 	await new Promise((r) => silent.once('listening', r));
 	const { port } = silent.address();
 	try {
-		const tls = await judged({ UPSTREAM_BASE_URL: `https://127.0.0.1:${port}`, CONNECT_TIMEOUT: '1' });
+		const tls = await judged({
+			UPSTREAM_BASE_URL: `https://127.0.0.1:${port}`,
+			CONNECT_TIMEOUT: '1',
+		});
 		assert.equal(tls.result.reachable, 'fail');
 		const began = Date.now();
 		const hung = await judged({
@@ -379,7 +472,9 @@ test('an upstream that cannot be reached or says nothing ends in time', async ()
 
 test('plain HTTP where TLS was meant fails with a reason', () =>
 	before(good, lists('m'), async (upstream) => {
-		const r = await judged({ UPSTREAM_BASE_URL: upstream.url.replace('http:', 'https:') });
+		const r = await judged({
+			UPSTREAM_BASE_URL: upstream.url.replace('http:', 'https:'),
+		});
 
 		assert.equal(r.code, 1);
 		assert.match(r.detail.reachable, /TLS|SSL/);
@@ -450,7 +545,11 @@ test('--write changes the lines it must and nothing else', () =>
 	before(
 		(call, res) =>
 			'max_tokens' in call.json
-				? sayError(res, 400, "Use 'max_completion_tokens' instead of 'max_tokens'.")
+				? sayError(
+						res,
+						400,
+						"Use 'max_completion_tokens' instead of 'max_tokens'.",
+					)
 				: good(call, res),
 		lists('only'),
 		async (upstream) => {
@@ -508,7 +607,9 @@ test('--write changes the lines it must and nothing else', () =>
 test('--write is for the file that was read', () =>
 	before(
 		(call, res) =>
-			'user' in call.json ? sayError(res, 400, 'Unknown parameter: user') : good(call, res),
+			'user' in call.json
+				? sayError(res, 400, 'Unknown parameter: user')
+				: good(call, res),
 		lists('claude-like'),
 		async (upstream) => {
 			const folder = fs.mkdtempSync(join(tmpdir(), 'anthropic-proxy-doctor-'));
@@ -516,12 +617,19 @@ test('--write is for the file that was read', () =>
 			fs.writeFileSync(file, `UPSTREAM_BASE_URL=${upstream.url}\n`);
 			fs.writeFileSync(join(folder, '.env'), 'PORT=1\n');
 			try {
-				const r = await judged({ USER_FIELD: 'auto' }, ['--write', '-c', 'my.env'], { folder });
+				const r = await judged(
+					{ USER_FIELD: 'auto' },
+					['--write', '-c', 'my.env'],
+					{ folder },
+				);
 
 				assert.equal(r.json.wrote, '~/my.env', r.err);
 				assert.match(r.err, /USER_FIELD: is set in the environment/);
 				assert.match(fs.readFileSync(file, 'utf8'), /\nUSER_FIELD=none\n$/);
-				assert.equal(fs.readFileSync(join(folder, '.env'), 'utf8'), 'PORT=1\n');
+				assert.equal(
+					fs.readFileSync(join(folder, '.env'), 'utf8'),
+					'PORT=1\n',
+				);
 			} finally {
 				fs.rmSync(folder, { recursive: true, force: true });
 			}
@@ -533,11 +641,15 @@ test('Ctrl-C ends it at once', () =>
 		() => {},
 		() => {},
 		async (upstream, env) => {
-			const child = start(BINARY, ['doctor'], { env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env } });
+			const child = start(BINARY, ['doctor'], {
+				env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
+			});
 			await until(() => upstream.calls.length > 0, 10000, 'a question');
 			const began = Date.now();
 			child.kill('SIGINT');
-			const [code, signal] = await new Promise((r) => child.on('close', (...how) => r(how)));
+			const [code, signal] = await new Promise((r) =>
+				child.on('close', (...how) => r(how)),
+			);
 
 			assert.equal(code, null);
 			assert.equal(signal, 'SIGINT');
