@@ -42,8 +42,8 @@ SILENT = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 quiet = $(if $(V)$(SILENT),,@echo '  $(1) $@';)
 
 # Every source by name: what is not named here is not in the program.
-WIRE = anthropic buf emit fault image json jsonprint jsonscan openai sha256 \
-	sse utf8
+WIRE = anthropic buf emit fault image json jsonprint jsonscan openai record \
+	sha256 sse utf8
 TRANSLATE = counting envelope modellist modelpage models names tokens window
 REQUEST = assistant builtin effort history media messages offer pairs parts \
 	request results schema served system toolname toolread tools turns
@@ -63,6 +63,10 @@ APP = broker cli config daemon demo demo_answer demo_http doctor \
 	doctor_judge doctor_probe envedit envfile health \
 	kind_address kind_key kind_object kind_plain pidfile places program sandbox \
 	sources status systemd textfile variables $(CONFINE)
+
+# Captures, and how they are played again.
+SERVER += capture capture_files
+APP += difference recording replay
 
 CORE_SRC = $(WIRE:%=src/wire/%.c) $(TRANSLATE:%=src/translate/%.c) \
 	$(REQUEST:%=src/translate/request/%.c) \
@@ -108,6 +112,7 @@ $(B)/%.a:
 COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
 	$(DIALECT:%=translate/dialect/%) translate/request/builtin \
 	translate/counting translate/modellist translate/modelpage translate/reply/search \
+	wire/record $(addprefix server/,capture capture_files) \
 	$(addprefix server/,asking bind catalog fetch journal lessons metrics modelsroute ready request_log scales server settings \
 	statefile target upstream_failure verbose)
 ifneq (,$(findstring -O2,$(CFLAGS)))

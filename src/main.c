@@ -12,6 +12,7 @@
 #include "app/config.h"
 #include "app/doctor.h"
 #include "app/program.h"
+#include "app/replay.h"
 #include "app/status.h"
 #include "server/memory.h"
 #include "wire/buf.h"
@@ -111,6 +112,8 @@ main(int argc, char **argv)
 		return print_config(&cli.flags);
 	case CLI_DOCTOR:
 		return doctor_run(&cli);
+	case CLI_REPLAY:
+		return replay_run(cli.file, cli.print);
 	case CLI_STATUS:
 		return status_show(&cli.flags);
 	case CLI_STOP:

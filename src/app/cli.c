@@ -19,6 +19,7 @@ static const struct command {
 	{ "status", CLI_STATUS },
 	{ "config", CLI_CONFIG },
 	{ "doctor", CLI_DOCTOR },
+	{ "replay", CLI_REPLAY },
 };
 
 enum takes { NOTHING, A_VALUE };
@@ -43,6 +44,7 @@ static const struct option {
 	{ 0, "json", NOTHING, AT(json), BIT(CLI_DOCTOR) },
 	{ 0, "write", NOTHING, AT(write), BIT(CLI_DOCTOR) },
 	{ 0, "model", A_VALUE, AT(model), BIT(CLI_DOCTOR) },
+	{ 0, "print", NOTHING, AT(print), BIT(CLI_REPLAY) },
 	{ 'h', "help", NOTHING, 0, ALL },
 	{ 'V', "version", NOTHING, 0, ALL },
 #undef AT
@@ -56,6 +58,7 @@ const char cli_help[] =
     "                       [--daemon] [--pid-file file] [--log-file file]\n"
     "       anthropic-proxy config [option ...]\n"
     "       anthropic-proxy doctor [--json] [--write] [--model name]\n"
+    "       anthropic-proxy replay [--print] file\n"
     "       anthropic-proxy status [--pid-file file]\n"
     "       anthropic-proxy stop [--pid-file file]\n"
     "       anthropic-proxy -h | -V\n"
@@ -68,6 +71,8 @@ const char cli_help[] =
     "works\n"
     "                    and which settings follow; exit 0 if the proxy "
     "can work\n"
+    "  replay            play a file of CAPTURE_DIR again and compare; exit 0\n"
+    "                    if nothing differs, else 1\n"
     "  status            tell whether the daemon runs; exit 0 if so, else 1\n"
     "  stop              let the daemon finish its requests and end\n"
     "\n"
@@ -86,6 +91,7 @@ const char cli_help[] =
     "      --daemon          serve in the background\n"
     "      --pid-file FILE   of the daemon\n"
     "      --log-file FILE   of the daemon\n"
+    "      --print           print the new answer\n"
     "  -h, --help            print this\n"
     "  -V, --version         print the version\n"
     "\n"
@@ -182,6 +188,10 @@ letters(
 static int
 take_command(struct cli *cli, const char *word, char *err, size_t cap)
 {
+	if (cli->command == CLI_REPLAY && cli->file == NULL) {
+		cli->file = word;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(word, commands[i].name) != 0)
 			continue;
@@ -199,6 +209,8 @@ check_fit(const struct cli *cli, const struct words *w, char *err, size_t cap)
 {
 	const char *name = "serve";
 
+	if (cli->command == CLI_REPLAY && cli->file == NULL)
+		return complain(err, cap, "replay needs a file", "", "");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (commands[i].command == cli->command)
 			name = commands[i].name;

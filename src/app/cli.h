@@ -14,6 +14,7 @@ enum cli_command {
 	CLI_STATUS,
 	CLI_CONFIG,
 	CLI_DOCTOR,
+	CLI_REPLAY,
 	CLI_HELP,
 	CLI_VERSION,
 };
@@ -23,6 +24,8 @@ struct cli {
 	bool daemon;
 	bool json, write;	   /* of doctor */
 	const char *model;	   /* of doctor, or NULL */
+	bool print;		   /* of replay */
+	const char *file;	   /* of replay; NULL: none was named */
 	struct config_flags flags; /* borrowed from argv */
 };
 

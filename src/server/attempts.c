@@ -5,11 +5,13 @@
  */
 #include "server/attempts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "server/cancel.h"
+#include "server/capture.h"
 #include "server/journal.h"
 #include "server/lessons.h"
 #include "server/log.h"
@@ -49,7 +51,8 @@ error_context(const struct attempts *a)
 		.client_model = a->request->model,
 		.host = a->settings->upstream.host,
 		.own_key = a->settings->upstream_key != NULL,
-		.now_unix = (long long)time(NULL),
+		.now_unix = a->stage != NULL ? a->stage->now_unix
+					     : (long long)time(NULL),
 	};
 }
 
@@ -84,8 +87,10 @@ deliver(struct attempts *a)
 		return 0;
 	a->delivered = true;
 	a->delivered_ms = server_now_ms();
+	capture_note(a->capture, "events", a->events.data, a->events.len);
 	if (a->deliver(a->cookie, &a->events) == 0)
 		return 0;
+	capture_note(a->capture, "gone", NULL, 0);
 	a->client_gone = true;
 	return -1;
 }
@@ -97,7 +102,16 @@ on_head(void *cookie, const struct upstream_head *head)
 
 	a->head = *head;
 	a->has_head = true;
+	capture_head(a->capture, head->status);
 	return 0;
+}
+
+static void
+on_head_line(void *cookie, const char *line, size_t len)
+{
+	struct attempts *a = cookie;
+
+	capture_header(a->capture, line, len);
 }
 
 static int
@@ -106,6 +120,7 @@ on_body(void *cookie, const char *bytes, size_t len)
 	struct attempts *a = cookie;
 	enum stream_state state;
 
+	capture_note(a->capture, "bytes", bytes, len);
 	if (!is_success(a->head.status)) {
 		buf_add(&a->refusal, bytes, len);
 		return a->refusal.failed ? -1 : 0;
@@ -129,12 +144,14 @@ on_tick(void *cookie, long silent_ms)
 	long long quiet = server_now_ms() - a->delivered_ms;
 
 	memory_trim_stack(); /* a stream that lasts has no more deep parsing */
+	capture_flush(a->capture);
 	if (a->has_head && stream_awaits_end(a->stream) &&
 	    silent_ms >= END_WAIT_MS)
 		return -1;
 	if (a->deliver == NULL || quiet < a->settings->ping_interval_ms ||
 	    (a->has_head && !is_success(a->head.status)))
 		return 0;
+	capture_note(a->capture, "ping", NULL, 0);
 	stream_ping(a->stream, &a->events);
 	return deliver(a);
 }
@@ -270,6 +287,8 @@ wait_to_retry(struct attempts *a, long wait_ms)
 	long long end = server_now_ms() + wait_ms;
 	struct timespec step = { 0, WAIT_STEP_MS * 1000000L };
 
+	if (a->stage != NULL)
+		return a->stage->waits(a->stage->cookie);
 	if (a->deliver != NULL &&
 	    end - a->began_ms > a->settings->ping_interval_ms)
 		return false;
@@ -357,6 +376,7 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 		.on_body = on_body,
 		.on_read = on_read,
 		.on_tick = on_tick,
+		.on_head_line = a->capture != NULL ? on_head_line : NULL,
 		.cookie = a,
 	};
 
@@ -365,7 +385,13 @@ call_upstream(struct attempts *a, const char *url, const struct buf *body)
 	memset(&a->head, 0, sizeof(a->head));
 	buf_reset(&a->refusal);
 	a->tries++;
-	upstream_perform(a->server->upstream, &call, &a->result);
+	capture_try(a->capture, url, body);
+	if (a->stage != NULL)
+		a->stage->perform(a->stage->cookie, &call, &a->result);
+	else
+		upstream_perform(a->server->upstream, &call, &a->result);
+	capture_try_end(
+	    a->capture, &a->result, cancel_reason(a->cancel) == CANCEL_DRAIN);
 	/* whole: a key that it tells of may stand across two reads */
 	verbose_body(
 	    a->settings, "from upstream", buf_str(&a->refusal), a->refusal.len);
@@ -482,8 +508,15 @@ attempts_run(struct attempts *a)
 }
 
 void
-attempts_answer_locally(struct attempts *a, const char *completion)
+attempts_say_nothing(struct attempts *a)
 {
+	char completion[256];
+
+	snprintf(completion, sizeof(completion),
+	    "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
+	    "\"content\":null},\"finish_reason\":\"length\"}],\"usage\":{"
+	    "\"prompt_tokens\":%lld,\"completion_tokens\":0}}",
+	    (long long)a->translation.terms.input_tokens);
 	a->delivered_ms = a->began_ms;
 	if (renew_stream(a) == -1)
 		return;

@@ -14,12 +14,26 @@
 #include "translate/dialect/dialect.h"
 #include "translate/request/request.h"
 #include "translate/reply/stream.h"
+#include "translate/tokens.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 
 struct cancel;
+struct capture;
 struct server;
 struct settings;
+
+/* In place of the network and of what is known of the model: an exchange
+ * that is played again. */
+struct attempts_stage {
+	void (*perform)(void *cookie, const struct upstream_call *call,
+	    struct upstream_result *result);
+	bool (*waits)(void *cookie); /* whether there was one more try */
+	void *cookie;
+	struct token_scale scale;
+	int64_t window;
+	long long now_unix;
+};
 
 struct attempts {
 	/* given; see prepare.h for what is then made of it */
@@ -31,6 +45,8 @@ struct attempts {
 	struct profile profile;
 	const char *client_key; /* or NULL */
 	struct cancel *cancel;
+	struct capture *capture;	    /* or NULL */
+	const struct attempts_stage *stage; /* or NULL */
 	struct stream_env env;
 	long long began_ms; /* when the request came */
 	/* Takes events as they are made and empties the buffer; -1 ends the
@@ -65,8 +81,9 @@ void attempts_init(
  * the outcome.  After prepare_request(). */
 void attempts_run(struct attempts *a);
 
-/* Feeds a local answer through the same machine: max_tokens 0. */
-void attempts_answer_locally(struct attempts *a, const char *completion);
+/* The empty message of max_tokens 0, out of the same machine: a cache was
+ * filled, nothing said. */
+void attempts_say_nothing(struct attempts *a);
 
 void attempts_clear(struct attempts *a);
 

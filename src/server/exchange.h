@@ -28,6 +28,10 @@ void exchange_each_argument(struct exchange *x,
     void *cookie);
 /* All values of a header joined by ", " into `out`. */
 void exchange_header_all(struct exchange *x, const char *name, struct buf *out);
+/* Shows all request headers, as they were sent. */
+void exchange_each_header(struct exchange *x,
+    void (*see)(void *cookie, const char *name, const char *value),
+    void *cookie);
 /* Hands the body over: an exchange ends when its client leaves, and what a
  * worker still reads must outlive that. */
 void exchange_move_body(struct exchange *x, struct buf *to);

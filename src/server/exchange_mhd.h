@@ -18,10 +18,6 @@ struct exchange *exchange_new(struct MHD_Connection *connection,
 /* Runs the pipe's `done`, then frees. */
 void exchange_free(struct exchange *x);
 
-void exchange_each_header(struct exchange *x,
-    void (*see)(void *cookie, const char *name, const char *value),
-    void *cookie);
-
 /* The announced length of the body. */
 void exchange_expect_body(struct exchange *x, size_t len);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "server/attempts.h"
+#include "server/capture.h"
 #include "server/catalog.h"
 #include "server/lessons.h"
 #include "server/log.h"
@@ -59,12 +60,18 @@ weigh(struct attempts *a)
 
 	tokens_weigh(a->translation.body, &parts);
 	a->estimate = tokens_estimate(&parts);
-	scales_get(a->server->scales, a->context.model, &scale);
+	if (a->stage != NULL)
+		scale = a->stage->scale;
+	else
+		scales_get(a->server->scales, a->context.model, &scale);
 	tokens = tokens_scaled(&scale, a->estimate);
 	a->translation.terms.input_tokens = tokens;
+	limit = a->stage != NULL	       ? a->stage->window
+		: a->request->max_tokens == -1 ? 0
+					       : window(a, tokens);
+	capture_prepared(a->capture, a, &scale, limit);
 	if (a->request->max_tokens == -1) /* only to be counted */
 		return 0;
-	limit = window(a, tokens);
 	if (window_check(tokens, scale.samples, limit, &a->fault) == -1)
 		return -1;
 	if (window_lower_max_tokens(

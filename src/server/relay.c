@@ -16,6 +16,7 @@
 #include "server/attempts.h"
 #include "server/asking.h"
 #include "server/cancel.h"
+#include "server/capture.h"
 #include "server/exchange.h"
 #include "server/journal.h"
 #include "server/log.h"
@@ -73,8 +74,8 @@ struct relay {
 static void
 random_text(void *cookie, char *out, size_t len)
 {
-	(void)cookie;
 	secret_random_text(out, len);
+	capture_note(cookie, "random", out, len);
 }
 
 static struct relay *
@@ -123,6 +124,7 @@ relay_drop(struct relay *r)
 	if (!last)
 		return;
 	server_remove_job(r->server, &r->job);
+	capture_close(r->attempts.capture);
 	attempts_clear(&r->attempts);
 	message_request_clear(&r->request);
 	json_doc_clear(&r->extra);
@@ -168,6 +170,8 @@ parse(struct relay *r, bool count_only, struct fault *why)
 	body = buf_str(&r->body);
 	r->in_bytes = r->body.len;
 	verbose_body(r->settings, "from client", body, r->in_bytes);
+	r->attempts.capture =
+	    capture_open(r->exchange, &r->body, r->message_id);
 	if (message_request_parse(
 		&r->request, body, r->in_bytes, &rules, why) == -1)
 		return -1;
@@ -223,6 +227,7 @@ prepare(struct relay *r, bool count_only)
 		.message_id = r->message_id,
 		.request_id = r->request_id,
 		.random_text = random_text,
+		.cookie = a->capture,
 		.max_line_bytes = r->settings->max_line_bytes,
 		.max_reply_bytes = r->settings->max_reply_bytes,
 		.host = r->settings->upstream.host,
@@ -253,27 +258,29 @@ log_end(struct relay *r)
 	request_log_end(&facts, &r->attempts);
 }
 
-/* -- a plain answer ------------------------------------------------------- */
-
-/* The empty message of max_tokens 0: a cache was filled, nothing said. */
 static void
-answer_nothing(struct attempts *a)
+answer_fault(struct relay *r)
 {
-	char completion[256];
+	const struct fault *why = &r->attempts.fault;
+	struct buf body;
 
-	snprintf(completion, sizeof(completion),
-	    "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
-	    "\"content\":null},\"finish_reason\":\"length\"}],\"usage\":{"
-	    "\"prompt_tokens\":%lld,\"completion_tokens\":0}}",
-	    (long long)a->translation.terms.input_tokens);
-	attempts_answer_locally(a, completion);
+	if (r->attempts.capture != NULL) {
+		buf_init(&body, 8 * FAULT_MESSAGE_MAX);
+		fault_print(why, r->request_id, &body);
+		capture_answer(r->attempts.capture, fault_status(why->kind),
+		    buf_str(&body), body.len);
+		buf_clear(&body);
+	}
+	exchange_answer_fault(r->exchange, why);
 }
+
+/* -- a plain answer ------------------------------------------------------- */
 
 static void
 run(struct relay *r)
 {
 	if (r->request.max_tokens == 0)
-		answer_nothing(&r->attempts);
+		attempts_say_nothing(&r->attempts);
 	else
 		attempts_run(&r->attempts);
 }
@@ -290,10 +297,11 @@ answer_message(struct relay *r)
 		ratelimit_pass(r->exchange, &a->head);
 		r->out_bytes = body.len;
 		verbose_body(r->settings, "to client", body.data, body.len);
+		capture_answer(a->capture, 200, body.data, body.len);
 		exchange_answer(r->exchange, 200, "application/json", &body);
 	} else {
 		ratelimit_pass(r->exchange, &a->head);
-		exchange_answer_fault(r->exchange, &a->fault);
+		answer_fault(r);
 	}
 	buf_clear(&body);
 }
@@ -438,7 +446,7 @@ serve_stream(struct relay *r)
 			close(r->pipe_read);
 		ratelimit_pass(x, &r->head);
 		if (!r->attempts.client_gone)
-			exchange_answer_fault(x, &r->attempts.fault);
+			answer_fault(r);
 	}
 	watch_remove(r->server->watch, r->client_fd, &r->cancel);
 	relay_drop(r);
@@ -476,7 +484,7 @@ relay_messages(struct server *server, struct exchange *x)
 		return;
 	if (prepare(r, false) == -1) {
 		log_end(r);
-		exchange_answer_fault(x, &r->attempts.fault);
+		answer_fault(r);
 	} else if (r->request.stream) {
 		serve_stream(r);
 		return;
@@ -513,7 +521,7 @@ relay_count_tokens(struct server *server, struct exchange *x)
 	if (r == NULL)
 		return;
 	if (prepare(r, true) == -1) {
-		exchange_answer_fault(x, &r->attempts.fault);
+		answer_fault(r);
 	} else {
 		tokens = count(r);
 		buf_init(&body, 256);
@@ -524,6 +532,7 @@ relay_count_tokens(struct server *server, struct exchange *x)
 			    "\":%lld}",
 			    tokens);
 		BUF_ADD_LIT(&body, "}");
+		capture_answer(r->attempts.capture, 200, body.data, body.len);
 		exchange_answer(x, 200, "application/json", &body);
 	}
 	log_end(r);

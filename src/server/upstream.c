@@ -110,6 +110,8 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 	len *= size;
 	deadline_byte(&r->deadline, deadline_now_ms());
 	r->head_bytes += len;
+	if (r->call->on_head_line != NULL && !r->has_head)
+		r->call->on_head_line(r->call->cookie, line, len);
 	if (r->head_bytes > MAX_HEAD_BYTES)
 		r->is_no_http = true;
 	else if (r->has_head)
@@ -259,6 +261,9 @@ set_headers(struct run *r, char *err, size_t cap)
 		buf_printf(&line, h->value[0] == '\0' ? "%s;%s" : "%s: %s",
 		    h->name, h->value);
 		is_whole = !line.failed && add_line(&r->lines, buf_str(&line));
+		if (r->call->on_head_line != NULL)
+			r->call->on_head_line(
+			    r->call->cookie, buf_str(&line), line.len);
 	}
 	buf_clear(&line);
 	headers_clear(&headers);

@@ -55,6 +55,9 @@ struct upstream_call {
 	/* About once a second, also in silence, before the head too;
 	 * silent_ms: since the last byte (or the start). */
 	int (*on_tick)(void *cookie, long silent_ms);
+	/* A line of the request's head, then of the answer's, its status line
+	 * first; may be NULL. */
+	void (*on_head_line)(void *cookie, const char *line, size_t len);
 	void *cookie;
 };
 

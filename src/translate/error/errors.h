@@ -65,4 +65,7 @@ void error_from_cause(enum error_cause cause, const char *detail,
 /* Replaces anything that looks like a key in place; returns the new length. */
 size_t error_scrub(char *text, size_t len);
 
+/* How many bytes of a key tell its kind (sk-, xai-, …) and are no secret. */
+size_t error_key_prefix(const char *text, size_t len);
+
 #endif

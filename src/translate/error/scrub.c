@@ -110,6 +110,14 @@ find_lead(const char *p, const char *end)
 }
 
 size_t
+error_key_prefix(const char *text, size_t len)
+{
+	size_t keep = 0;
+
+	return find_prefix(text, len, &keep) == 0 ? 0 : keep;
+}
+
+size_t
 error_scrub(char *text, size_t len)
 {
 	const char *p = text, *end = text + len, *secret;
