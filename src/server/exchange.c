@@ -43,6 +43,7 @@ struct exchange {
 	size_t n_headers;
 	int status;	    /* of the answer; 0: none yet */
 	bool answered;	    /* a response was queued or sent */
+	bool is_logged;	    /* or will be: exchange_claim_log() */
 	bool refused_early; /* sent by ourselves: swallow the rest, close */
 	size_t swallowed;
 	void (*done)(void *cookie);
@@ -197,6 +198,15 @@ int
 exchange_status(const struct exchange *x)
 {
 	return x->status;
+}
+
+bool
+exchange_claim_log(struct exchange *x)
+{
+	bool is_free = !x->is_logged;
+
+	x->is_logged = true;
+	return is_free;
 }
 
 int

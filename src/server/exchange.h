@@ -36,7 +36,10 @@ void exchange_each_header(struct exchange *x,
  * worker still reads must outlive that. */
 void exchange_move_body(struct exchange *x, struct buf *to);
 int exchange_status(const struct exchange *x); /* of the answer; 0: none yet */
-int exchange_fd(const struct exchange *x);     /* client's socket */
+/* Each request gets one line of the log: true for the first to ask, who then
+ * sees to it. */
+bool exchange_claim_log(struct exchange *x);
+int exchange_fd(const struct exchange *x);		 /* client's socket */
 long long exchange_started_ms(const struct exchange *x); /* monotonic */
 /* The settings as they were when the request came; borrowed. */
 const struct settings *exchange_settings(const struct exchange *x);

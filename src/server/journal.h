@@ -98,8 +98,7 @@ struct journal_histogram {
 /* Since the start. */
 struct journal_totals {
 	long long since_unix_ms;
-	unsigned long long requests,
-	    errors; /* to the upstream: of these routes only */
+	unsigned long long requests, errors; /* of /v1/messages and below */
 	unsigned long long retries, repairs, lessons, clients_left;
 	struct journal_tokens tokens;
 	unsigned long long upstream_errors[JOURNAL_ERRORS];

@@ -303,6 +303,8 @@ on_completed(void *cookie, struct MHD_Connection *connection, void **context,
 	struct settings *s = server_settings(l->server);
 
 	(void)code;
+	if (*context != NULL)
+		request_log_answered(l->server, *context, NULL);
 	exchange_free(*context);
 	*context = NULL;
 	if (c != NULL)

@@ -94,6 +94,7 @@ relay_new(struct server *server, struct exchange *x)
 	r->server = server;
 	r->settings = settings_hold((struct settings *)exchange_settings(x));
 	r->exchange = x;
+	exchange_claim_log(x); /* log_end() */
 	r->client_fd = exchange_fd(x);
 	memcpy(r->request_id, exchange_id(x), strlen(exchange_id(x)) + 1);
 	r->flight = (struct journal_flight){

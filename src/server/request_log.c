@@ -187,6 +187,10 @@ request_log_answered(
 	};
 	struct line l = { .n = 0 };
 
+	if (!exchange_claim_log(x))
+		return;
+	if (e.status == 0)
+		e.status = STATUS_CLIENT_LEFT;
 	set_fault(&e, why);
 	if (strncmp(route, "/v1/messages", 12) == 0) {
 		e.began_unix_ms = unix_ms_before(e.total_ms);
@@ -207,6 +211,9 @@ request_log_answered(
 	/* What only looks after the proxy comes every few seconds. */
 	log_fields(e.status < 400 && strncmp(route, "/v1/", 4) != 0 ? LOG_DEBUG
 								    : LOG_INFO,
-	    e.status < 400 ? "done" : "refused", l.fields, l.n);
+	    e.status < 400		     ? "done"
+	    : e.status == STATUS_CLIENT_LEFT ? "client left"
+					     : "refused",
+	    l.fields, l.n);
 	log_set_request(NULL);
 }

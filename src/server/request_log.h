@@ -23,7 +23,8 @@ void
 request_log_end(const struct request_facts *facts, const struct attempts *a);
 
 /* The end of any other; before its answer leaves.  `why` is its fault, NULL
- * where exchange_status() tells enough. */
+ * where exchange_status() tells enough: 0 is a client that left before there
+ * was an answer.  Does nothing for a request that has its line. */
 void request_log_answered(
     struct server *server, struct exchange *x, const struct fault *why);
 

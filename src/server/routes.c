@@ -114,9 +114,8 @@ routes_serve(struct server *server, struct exchange *x)
 
 	if (r != NULL && allows(r->methods, exchange_method(x))) {
 		r->serve(server, x);
-		if (strncmp(r->path, "/v1/messages", 12) != 0)
-			request_log_answered(server, x, NULL);
-		return; /* relay tells of the others itself */
+		request_log_answered(server, x, NULL);
+		return;
 	}
 	if (r != NULL) {
 		exchange_add_header(x, "allow", r->methods);

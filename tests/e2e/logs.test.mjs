@@ -3,6 +3,7 @@
 // and bodies only where they are asked for, without what must not stand there.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { get, message, post } from './lib/http.mjs';
 import { BINARY, withProxy } from './lib/proxy.mjs';
@@ -121,6 +122,29 @@ test('every refused request has a line with its id', async () => {
 			assert.doesNotMatch(p.log(), new RegExp(KEY));
 		},
 	);
+});
+
+test('a client that leaves while it sends has a line, and so has one that is cut', async () => {
+	await withProxy(upstream.url, { LOG_FORMAT: 'json', REQUEST_TIMEOUT: '1' }, async (p) => {
+		const lines = () =>
+			p
+				.log()
+				.split('\n')
+				.filter((l) => l.includes('"msg":"client left"'))
+				.map((l) => JSON.parse(l));
+		for (const leaves of [true, false]) {
+			const before = lines().length;
+			const socket = connect(p.port, '127.0.0.1');
+			socket.on('error', () => {});
+			socket.write('POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{');
+			await sleep(100);
+			if (leaves) socket.destroy();
+			await until(() => lines().length === before + 1, 4000, 'the line');
+			socket.destroy();
+			assert.equal(lines().at(-1).status, 499);
+			assert.match(lines().at(-1).req, /^req_/);
+		}
+	});
 });
 
 test('questions after its health fill no log, but stand in that of --debug', async () => {

@@ -88,6 +88,28 @@ the_first_rule_wins_and_beats_thinking(void **state)
 }
 
 static void
+what_chose_a_model_has_a_name(void **state)
+{
+	struct model_routes routes = { .completion = (char *)"" };
+	char err[200];
+
+	(void)state;
+	assert_string_equal(model_chosen_by(&routes, "m", true), "");
+	assert_string_equal(model_chosen_by(&routes, "m", false), "");
+	routes.completion = strdup("talker");
+	routes.reasoning = strdup("thinker");
+	assert_int_equal(
+	    model_rules_parse("claude-*=c", &routes, err, sizeof(err)), 0);
+	assert_string_equal(
+	    model_chosen_by(&routes, "m", true), "REASONING_MODEL");
+	assert_string_equal(
+	    model_chosen_by(&routes, "m", false), "COMPLETION_MODEL");
+	assert_string_equal(
+	    model_chosen_by(&routes, "claude-x", true), "MODEL_MAP");
+	model_routes_clear(&routes);
+}
+
+static void
 an_empty_map_is_no_map(void **state)
 {
 	struct model_routes routes = { 0 };
@@ -147,6 +169,7 @@ main(void)
 		cmocka_unit_test(globs_match_whole_names),
 		cmocka_unit_test(many_stars_take_no_exponential_time),
 		cmocka_unit_test(the_first_rule_wins_and_beats_thinking),
+		cmocka_unit_test(what_chose_a_model_has_a_name),
 		cmocka_unit_test(an_empty_map_is_no_map),
 		cmocka_unit_test(a_bad_rule_is_named),
 		cmocka_unit_test(rules_are_bounded),
