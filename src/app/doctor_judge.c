@@ -88,6 +88,24 @@ has_no_answer(const struct findings *f, struct row *row)
 	return true;
 }
 
+/* Whether a model is listed, also where the list says more of its name:
+ * models/NAME, NAME:latest. */
+static bool
+is_listed(const struct findings *f, const char *model)
+{
+	size_t len = strlen(model);
+
+	for (size_t i = 0; i < f->list.n; i++) {
+		const char *id = f->list.models[i].id;
+		const char *at = strstr(id, model);
+
+		if (at != NULL && (at == id || at[-1] == '/') &&
+		    (at[len] == '\0' || strcmp(at + len, ":latest") == 0))
+			return true;
+	}
+	return false;
+}
+
 /* -- the rows ---------------------------------------------------------------
  */
 
@@ -110,7 +128,10 @@ judge_reachable(const struct findings *f, struct row *row)
 		    "there is no such path (UPSTREAM_BASE_URL): %s",
 		    p->message);
 	else
-		say(row, VERDICT_OK, "answers in %ld ms", p->took_ms);
+		say(row, VERDICT_OK, "answers in %ld ms",
+		    f->probes[PROBE_LIST].status != 0
+			? f->probes[PROBE_LIST].took_ms
+			: p->took_ms);
 }
 
 static void
@@ -119,11 +140,11 @@ judge_key(const struct findings *f, struct row *row)
 	const struct probe *chat = &f->probes[PROBE_CHAT];
 	const struct probe *p = chat->asked ? chat : &f->probes[PROBE_LIST];
 	const char *key = f->settings->upstream_key;
-	char print[20] = "";
+	char print[20] = "none is set";
 
 	if (key != NULL)
 		secret_fingerprint(key, print);
-	if (is_answered(p) && key == NULL)
+	if ((is_answered(p) || is_about_model(p)) && key == NULL)
 		say(row, VERDICT_OK, "none is set and none is needed");
 	else if (is_answered(p) || is_about_model(p))
 		say(row, VERDICT_OK, "%s is accepted", print);
@@ -147,8 +168,6 @@ judge_model(const struct findings *f, struct row *row)
 	const struct probe *p = &f->probes[PROBE_CHAT];
 	const struct probe *list = &f->probes[PROBE_LIST];
 	const char *shown = f->model != NULL ? f->model : "";
-	bool listed =
-	    f->model != NULL && model_list_find(&f->list, f->model) != NULL;
 	size_t n;
 
 	if (f->model == NULL && (!is_answered(list) && !is_refused(list))) {
@@ -167,8 +186,9 @@ judge_model(const struct findings *f, struct row *row)
 		}
 	} else if (is_answered(p)) {
 		say(row, VERDICT_OK, "%.100s (%s)%s", shown, from[f->source],
-		    f->list.n > 0 && !listed ? ", answers but is not listed"
-					     : "");
+		    f->list.n > 0 && !is_listed(f, shown)
+			? ", answers but is not listed"
+			: "");
 	} else {
 		say(row, VERDICT_OPEN, "%.100s (%s)", shown, from[f->source]);
 	}
@@ -359,7 +379,7 @@ is_unmapped(const struct findings *f, bool thinks)
 	if (f->list.n == 0 || strcmp(up, CLAUDE) != 0)
 		return false;
 	for (size_t i = 0; i < f->list.n; i++)
-		if (strstr(f->list.models[i].id, "claude") != NULL)
+		if (strncmp(f->list.models[i].id, "claude-", 7) == 0)
 			return false;
 	return true;
 }
@@ -374,8 +394,7 @@ unlisted(const struct findings *f)
 	for (size_t i = 0; f->list.n > 0 && i < r->n_rules + 2; i++) {
 		const char *m = i < 2 ? set[i] : r->rules[i - 2].model;
 
-		if (m != NULL && m[0] != '\0' &&
-		    model_list_find(&f->list, m) == NULL)
+		if (m != NULL && m[0] != '\0' && !is_listed(f, m))
 			return m;
 	}
 	return NULL;
@@ -472,7 +491,7 @@ advise(struct diagnosis *d, const char *name, const char *value,
 static void
 advise_models(const struct findings *f, struct diagnosis *d)
 {
-	if (f->settings->demo || model_list_find(&f->list, f->model) == NULL ||
+	if (f->settings->demo || !is_listed(f, f->model) ||
 	    (f->source != MODEL_OPTION && f->list.n != 1))
 		return;
 	for (const char *p = f->model; *p != '\0'; p++)

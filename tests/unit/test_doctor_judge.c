@@ -297,13 +297,24 @@ models_are_advised_only_where_there_is_no_choice(void **state)
 	doctor_judge(&found, &d);
 	assert_int_equal(d.n_advice, 0);
 
+	two[0].id = (char *)(uintptr_t) "models/c"; /* so some lists have it */
+	doctor_judge(&found, &d);
+	assert_int_equal(d.n_advice, 2);
+	two[0].id = (char *)(uintptr_t) "c:latest";
+	doctor_judge(&found, &d);
+	assert_int_equal(d.n_advice, 2);
+	two[0].id = (char *)(uintptr_t) "anthropic/claude-m"; /* another name */
+	found.model = "anthropic/claude-m";
+	doctor_judge(&found, &d);
+	assert_int_equal(d.n_advice, 2);
+
 	found.model = two[1].id; /* would break out of its line */
 	doctor_judge(&found, &d);
 	assert_int_equal(d.n_advice, 0);
 	for (size_t i = 0; i < d.n_rows; i++)
 		assert_null(strpbrk(d.rows[i].text, "\n\x1b"));
 
-	found.model = "a";
+	found.model = two[0].id;
 	settings->demo = true;
 	doctor_judge(&found, &d);
 	assert_int_equal(d.n_advice, 0);
