@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Decides what stays open; confine.h closes the rest. */
+#define _XOPEN_SOURCE 700 /* realpath() */
+
 #include "app/sandbox.h"
 
 #include <errno.h>
