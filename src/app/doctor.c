@@ -58,13 +58,15 @@ end_progress(void)
 
 static const char *const verdicts[N_VERDICTS] = { "ok", "no", "fail", "?" };
 
-/* A URL without its query, which may hold a key. */
-static int
-shown_len(const char *name, const char *value)
+/* A value; a URL without its query, which may hold a key. */
+static const char *
+show(const char *name, const char *value, char out[static 2048])
 {
-	return (int)(strcmp(name, "UPSTREAM_BASE_URL") == 0
-			 ? strcspn(value, "?")
-			 : strlen(value));
+	bool is_url = strcmp(name, "UPSTREAM_BASE_URL") == 0;
+
+	snprintf(out, 2048, "%.*s",
+	    (int)(is_url ? strcspn(value, "?") : strlen(value)), value);
+	return out;
 }
 
 /* A path as it may be shown to others. */
@@ -83,11 +85,10 @@ static void
 print_table(const struct doctor *d, struct buf *out)
 {
 	const struct diagnosis *g = &d->diagnosis;
-	const char *url = d->settings->upstream.url;
 	char value[2048];
 
-	buf_printf(out, "anthropic-proxy " VERSION ", upstream %.*s%s\n\n",
-	    shown_len("UPSTREAM_BASE_URL", url), url,
+	buf_printf(out, "anthropic-proxy " VERSION ", upstream %s%s\n\n",
+	    show("UPSTREAM_BASE_URL", d->settings->upstream.url, value),
 	    d->settings->demo ? " (the demo)" : "");
 	/* of a failure, what led to it is enough */
 	for (size_t i = 0; i < g->n_rows; i++)
@@ -104,77 +105,54 @@ print_table(const struct doctor *d, struct buf *out)
 	for (size_t i = 0; i < g->n_advice; i++) {
 		const struct advice *a = &g->advice[i];
 
-		snprintf(value, sizeof(value), "%.*s",
-		    shown_len(a->name, a->value), a->value);
 		buf_printf(out, "%s=", a->name);
-		envedit_print_value(value, out);
+		envedit_print_value(show(a->name, a->value, value), out);
 		if (a->instead != NULL)
 			buf_printf(out, "  # instead of %s", a->instead);
 		buf_add_char(out, '\n');
 	}
 }
 
-static bool
-add_rows(cJSON *list, const struct diagnosis *g)
+/* A member; a NULL text is null. */
+static void
+put(struct buf *out, const char *key, const char *text)
 {
-	for (size_t i = 0; i < g->n_rows; i++) {
-		cJSON *row = cJSON_CreateObject();
-
-		if (!json_add_text(row, "name", g->rows[i].name) ||
-		    !json_add_text(
-			row, "result", verdicts[g->rows[i].verdict]) ||
-		    !json_add_text(row, "detail", g->rows[i].text) ||
-		    !cJSON_AddItemToArray(list, row)) {
-			cJSON_Delete(row);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
-add_advice(cJSON *object, const struct diagnosis *g)
-{
-	char value[2048];
-
-	for (size_t i = 0; i < g->n_advice; i++) {
-		const struct advice *a = &g->advice[i];
-
-		snprintf(value, sizeof(value), "%.*s",
-		    shown_len(a->name, a->value), a->value);
-		if (!json_add_text(object, a->name, value))
-			return false;
-	}
-	return object != NULL;
+	buf_printf(out, ",\"%s\":", key);
+	if (text != NULL)
+		json_put_string(out, text);
+	else
+		BUF_ADD_LIT(out, "null");
 }
 
 /* `wrote`: the file that was changed, or NULL. */
-static int
+static void
 print_json(const struct doctor *d, const char *wrote, struct buf *out)
 {
 	const struct diagnosis *g = &d->diagnosis;
-	const char *url = d->settings->upstream.url;
-	const char *model = d->found.model;
-	cJSON *all = cJSON_CreateObject();
-	struct buf shown;
-	int rc = -1;
+	char value[2048];
 
-	buf_init(&shown, MAX_TEXT);
-	buf_add(&shown, url, strcspn(url, "?"));
-	if (json_add_text(all, "version", VERSION) &&
-	    json_add_bool(all, "works", g->works) &&
-	    json_add_text(all, "upstream", buf_str(&shown)) &&
-	    (model != NULL ? json_add_text(all, "model", model)
-			   : cJSON_AddNullToObject(all, "model") != NULL) &&
-	    add_rows(cJSON_AddArrayToObject(all, "checks"), g) &&
-	    add_advice(cJSON_AddObjectToObject(all, "settings"), g) &&
-	    (wrote != NULL ? json_add_text(all, "wrote", wrote)
-			   : cJSON_AddNullToObject(all, "wrote") != NULL))
-		rc = json_print(all, out);
-	buf_add_char(out, '\n');
-	cJSON_Delete(all);
-	buf_clear(&shown);
-	return rc;
+	buf_printf(out, "{\"version\":\"" VERSION "\",\"works\":%s",
+	    g->works ? "true" : "false");
+	put(out, "upstream",
+	    show("UPSTREAM_BASE_URL", d->settings->upstream.url, value));
+	put(out, "model", d->found.model);
+	put(out, "wrote", wrote);
+	BUF_ADD_LIT(out, ",\"checks\":[");
+	for (size_t i = 0; i < g->n_rows; i++) {
+		buf_printf(out, "%s{\"result\":\"%s\"", i > 0 ? "," : "",
+		    verdicts[g->rows[i].verdict]);
+		put(out, "name", g->rows[i].name);
+		put(out, "detail", g->rows[i].text);
+		buf_add_char(out, '}');
+	}
+	BUF_ADD_LIT(out, "],\"settings\":{");
+	for (size_t i = 0; i < g->n_advice; i++) {
+		const struct advice *a = &g->advice[i];
+
+		buf_printf(out, "%s\"%s\":", i > 0 ? "," : "", a->name);
+		json_put_string(out, show(a->name, a->value, value));
+	}
+	BUF_ADD_LIT(out, "}}\n");
 }
 
 /* -- the .env ---------------------------------------------------------------
@@ -273,10 +251,10 @@ report(struct doctor *d, const struct cli *cli)
 		rc = 1;
 	}
 	buf_init(&out, MAX_TEXT);
-	if (!cli->json)
+	if (cli->json)
+		print_json(d, writes ? shown : NULL, &out);
+	else
 		print_table(d, &out);
-	else if (print_json(d, writes ? shown : NULL, &out) == -1)
-		rc = complain("doctor", "out of memory");
 	if (!cli->json && writes)
 		buf_printf(&out,
 		    "\nThey are now in %s; a proxy that runs takes them after "
