@@ -100,6 +100,29 @@ prepare_again(struct attempts *a)
 	return weigh(a);
 }
 
+/* For --debug: how this upstream is asked.  By itself, so that the room for
+ * the fields is not on the stack of a stream. */
+__attribute__((noinline)) static void
+say_profile(const struct attempts *a)
+{
+	static const char *const knobs[] = {
+#define X(NAME, member, words) #NAME,
+		DIALECT_KNOBS(X)
+#undef X
+	};
+	struct log_field fields[2 + sizeof(knobs) / sizeof(knobs[0])] = {
+		{ "upstream", a->settings->upstream.host, 0 },
+		{ "model", a->context.model, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
+		fields[2 + i].key = knobs[i];
+		fields[2 + i].text = profile_word(&a->profile, knobs[i]);
+	}
+	log_fields(
+	    LOG_DEBUG, "profile", fields, sizeof(fields) / sizeof(fields[0]));
+}
+
 int
 prepare_request(struct attempts *a)
 {
@@ -109,5 +132,7 @@ prepare_request(struct attempts *a)
 	    &a->settings->profile, up->host, a->context.model, &a->profile);
 	lessons_apply(
 	    a->server->lessons, up->base, a->context.model, &a->profile);
+	if (log_debugs())
+		say_profile(a);
 	return prepare_again(a);
 }

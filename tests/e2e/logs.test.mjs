@@ -156,6 +156,20 @@ test('questions after its health fill no log, but stand in that of --debug', asy
 		});
 });
 
+test('--debug tells how the upstream is asked', async () => {
+	upstream.script(sayOk);
+	const env = { LOG_FORMAT: 'json', DEBUG: '1', MAX_TOKENS_FIELD: 'max_completion_tokens' };
+	await withProxy(upstream.url, env, async (p) => {
+		const r = await post(p.url, message());
+		await endOf(p, r);
+		const line = linesOf(p, r.headers['request-id']).find((l) => l.msg === 'profile');
+		assert.equal(line.level, 'debug');
+		assert.equal(line.MAX_TOKENS_FIELD, 'max_completion_tokens');
+		assert.equal(line.model, 'claude-test');
+		assert.ok(Object.keys(line).length > 25);
+	});
+});
+
 test('VERBOSE logs both directions, short and without keys', async () => {
 	const image = Buffer.alloc(3000, 7).toString('base64');
 	const escaped = Buffer.alloc(3000, 0xff).toString('base64').replace(/\//g, '\\/');
