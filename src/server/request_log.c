@@ -192,7 +192,9 @@ request_log_answered(
 	if (e.status == 0)
 		e.status = STATUS_CLIENT_LEFT;
 	set_fault(&e, why);
-	if (strncmp(route, "/v1/messages", 12) == 0) {
+	/* Who has no key must not push others out of what is remembered. */
+	if (strncmp(route, "/v1/messages", 12) == 0 &&
+	    (why == NULL || why->kind != FAULT_AUTHENTICATION)) {
 		e.began_unix_ms = unix_ms_before(e.total_ms);
 		journal_copy(e.id, sizeof(e.id), exchange_id(x));
 		journal_end(server->journal, NULL, &e);

@@ -204,8 +204,11 @@ test('the version and the start are told', async () => {
 test('with PROXY_API_KEY the metrics ask for it', async () => {
 	await withProxy(upstream.url, { PROXY_API_KEY: 'key-of-the-proxy' }, async (p) => {
 		assert.equal((await get(p.url, '/metrics')).status, 401);
+		await post(p.url, message());
 		const m = await readMetrics(p, { 'x-api-key': 'key-of-the-proxy' });
 		assert.equal(m.value('requests_total', { route: '/metrics', status: '401' }), 1);
+		assert.equal(m.value('requests_total', { ...ROUTE, status: '401' }), 1);
+		assert.equal(m.value('failed_requests_total'), 0, 'strangers are no failures');
 	});
 });
 
