@@ -66,7 +66,7 @@ APP = broker cli config daemon demo demo_answer demo_http doctor \
 
 # Captures, and how they are played again.
 SERVER += capture capture_files
-APP += difference recording replay
+APP += difference player recording replay
 
 CORE_SRC = $(WIRE:%=src/wire/%.c) $(TRANSLATE:%=src/translate/%.c) \
 	$(REQUEST:%=src/translate/request/%.c) \
@@ -158,8 +158,14 @@ $(B)/tests/golden/%: tests/golden/%.c $(GOLDEN_HELP_OBJ) $(B)/core.a
 unit: $(if $(M),$(B)/tests/unit/test_$(M),$(UNIT_BIN))
 	@scripts/tally run $(B)/tally unit $(if $(M),-v) $^
 
-golden: $(GOLDEN_BIN)
-	@CASE='$(C)' scripts/tally run $(B)/tally golden $(if $(C),-v) $^
+golden: $(GOLDEN_BIN) tests/golden/golden_captures | $(B)/anthropic-proxy
+	@CASE='$(C)' PROXY='$(B)/anthropic-proxy' \
+	    scripts/tally run $(B)/tally golden $(if $(C),-v) $^
+
+# `make golden-accept C=case FROM=FILE` makes a case of a file of CAPTURE_DIR;
+# without FROM what an old one gives now becomes what is right.
+golden-accept: $(B)/anthropic-proxy
+	@PROXY='$<' tests/golden/golden_captures --accept '$(C)' '$(FROM)'
 
 E2E := $(wildcard tests/e2e/*.test.mjs)
 E2E_ONE = $(filter tests/e2e/$(T).test.mjs,$(E2E))
@@ -263,11 +269,12 @@ help:
 	@echo 'install uninstall dist release-check clean'
 	@echo 'SAN=address,undefined|thread PORTABLE=1 WERROR=1 B=DIR'
 	@echo 'unit M=module, golden C=case, e2e T=name, fuzz F=target TIME=s'
+	@echo 'golden-accept C=case FROM=FILE'
 
 -include $(CORE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(APP_OBJ:.o=.d) \
 	$(B)/src/main.d $(GOLDEN_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) \
 	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d) $(BENCH_SRC:%.c=$(B)/%.d)
-.PHONY: all programs check unit golden e2e clients fuzz run-fuzz bench \
+.PHONY: all programs check unit golden golden-accept e2e clients fuzz run-fuzz bench \
 	bench-core bench-profile lint print-sources format install \
 	uninstall dist release-check clean help
 .DELETE_ON_ERROR:

@@ -91,7 +91,7 @@ const char cli_help[] =
     "      --daemon          serve in the background\n"
     "      --pid-file FILE   of the daemon\n"
     "      --log-file FILE   of the daemon\n"
-    "      --print           print the new answer\n"
+    "      --print           print what is asked and answered now\n"
     "  -h, --help            print this\n"
     "  -V, --version         print the version\n"
     "\n"

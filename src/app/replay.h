@@ -8,8 +8,8 @@
 
 /*
  * Plays the file without a network, in no time, and tells where what goes up
- * or comes down is not what it was.  `print`: the new answer goes to standard
- * output and the verdict to standard error.
+ * or comes down is not what it was.  `print`: what goes up now, and the new
+ * answer, go to standard output and the verdict to standard error.
  * Returns the exit code: 0 all the same, 1 not, 2 no capture that can be
  * played.
  */

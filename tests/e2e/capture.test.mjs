@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
-	chmodSync,
 	existsSync,
 	mkdirSync,
 	mkdtempSync,
@@ -14,7 +13,6 @@ import {
 	readdirSync,
 	rmSync,
 	statSync,
-	symlinkSync,
 	writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,14 +20,13 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { history, readStream } from './lib/anthropic.mjs';
 import { assertMessage, message, open, post } from './lib/http.mjs';
-import { BINARY, withProxy } from './lib/proxy.mjs';
+import { BINARY, ROOT_DIR, withProxy } from './lib/proxy.mjs';
 import { sleep } from './lib/time.mjs';
 import {
 	DONE,
 	chunk,
 	drip,
 	sayError,
-	sayJson,
 	sayOk,
 	sayTurn,
 	startEvents,
@@ -129,7 +126,10 @@ test('a streamed tool call is captured to the byte and played again', async () =
 	);
 	assertEqual(file);
 	const printed = replay(file, '--print');
-	assert.equal(printed.out, answer.text);
+	assert.equal(
+		printed.out,
+		`POST ${upstream.url}/v1/chat/completions\n${upstream.last().text}\n\n${answer.text}`,
+	);
 	assert.match(printed.err, /^equal: /);
 });
 
@@ -391,7 +391,7 @@ test('a capture that was never finished is compared as far as it goes', async ()
 	}
 });
 
-test('files are for their owner, and no link is followed', async () => {
+test('files are for their owner alone', async () => {
 	const dir = join(top, String(count++));
 	upstream.script(sayOk);
 	await withProxy(upstream.url, { CAPTURE_DIR: dir }, async (p) =>
@@ -411,6 +411,131 @@ test('a directory that cannot be written costs one warning and no request', asyn
 			assert.equal(p.log().match(/level=warn.*CAPTURE_DIR/g)?.length, 1, p.log());
 		});
 	}
+});
+
+test('a disk that is full costs the rest of the file, one warning and no request', async () => {
+	const dir = join(top, String(count++));
+	upstream.script((call, res) => sayTurn(call, res, { text: 'x'.repeat(200000) }));
+	await withProxy(upstream.url, { CAPTURE_DIR: dir }, async (p) => {
+		const set = spawnSync('prlimit', [`--pid=${p.pid}`, '--fsize=100000']);
+		assert.equal(set.status, 0, 'prlimit of util-linux');
+		for (let i = 0; i < 3; i++)
+			assert.equal(
+				readStream(await post(p.url, message({ stream: true }))).stop_reason,
+				'end_turn',
+			);
+		assert.equal(p.log().match(/level=warn.*CAPTURE_DIR/g)?.length, 1, p.log());
+	});
+	const files = readdirSync(dir).map((f) => join(dir, f));
+	assert.equal(files.length, 3);
+	for (const f of files) {
+		assert.equal(statSync(f).size, 100000);
+		assert.notEqual(replay(f).status, 2, 'what is there can be played');
+	}
+});
+
+test('many at once, each in its own file', async () => {
+	const files = await captured(
+		async (call, res) => {
+			startEvents(res);
+			for (const f of turnFrames({ text: `for ${call.json.model}` })) {
+				res.write(f);
+				await sleep(1);
+			}
+			res.end();
+		},
+		(p) =>
+			Promise.all(
+				Array.from({ length: 24 }, async (_, i) =>
+					readStream(await post(p.url, message({ model: `m${i}`, stream: true }))),
+				),
+			),
+	);
+	assert.equal(files.length, 24);
+	for (const f of files) {
+		const model = of(linesOf(f), 'prepared')[0].model;
+		assert.match(replay(f, '--print').out, new RegExp(`"model":"${model}"`));
+		assertEqual(f);
+	}
+});
+
+test('SIGHUP turns it on, elsewhere and off', async () => {
+	const dirs = [0, 1].map(() => join(top, String(count++)));
+	const config = join(top, 'settings.env');
+	const set = (dir) => writeFileSync(config, dir ? `CAPTURE_DIR=${dir}\n` : '#\n');
+	set();
+	upstream.script(sayOk);
+	await withProxy(
+		upstream.url,
+		{ SANDBOX: '0' },
+		async (p) => {
+			for (const dir of [...dirs, null]) {
+				assertMessage(await post(p.url, message()));
+				set(dir);
+				p.signal('SIGHUP');
+				await sleep(300);
+			}
+			assertMessage(await post(p.url, message()));
+		},
+		{ args: ['-c', config] },
+	);
+	for (const dir of dirs) assert.equal(readdirSync(dir).length, 1);
+});
+
+test('a damaged capture of any kind ends the replay in order', async () => {
+	const [file] = await captured(
+		(call, res) => sayTurn(call, res, TURN),
+		async (p) => readStream(await post(p.url, message({ stream: true, tools: TOOLS }))),
+	);
+	const bytes = readFileSync(file);
+	const damaged = join(top, 'damaged.jsonl');
+	let seed = 7;
+	const dice = (n) => {
+		seed = (seed * 1103515245 + 12345) % 2147483648;
+		return seed % n;
+	};
+	for (let i = 0; i < 120; i++) {
+		const b = Buffer.from(bytes);
+		for (let j = 0; j <= dice(3); j++) b[dice(b.length)] = dice(256);
+		const lines = b.toString('latin1').split('\n');
+		if (i % 3 === 1) lines.splice(dice(lines.length), 1 + dice(3));
+		if (i % 3 === 2) lines.splice(dice(lines.length), 0, lines[dice(lines.length)]);
+		writeFileSync(damaged, lines.join('\n'), 'latin1');
+		const r = replay(damaged, '--print');
+		assert.ok([0, 1, 2].includes(r.status), `${r.status} ${r.err}`);
+		assert.doesNotMatch(r.out + r.err, /[\u001b\u0000]/);
+	}
+});
+
+test('one command makes a golden case of a capture', async () => {
+	const [file] = await captured(
+		(call, res) => sayTurn(call, res, TURN),
+		async (p) => readStream(await post(p.url, message({ stream: true, tools: TOOLS }))),
+	);
+	const cwd = join(top, 'house');
+	mkdirSync(cwd);
+	const golden = (env, ...args) =>
+		spawnSync(join(ROOT_DIR, 'tests/golden/golden_captures'), args, {
+			cwd,
+			encoding: 'utf8',
+			env: { ...process.env, PROXY: BINARY, ...env },
+		});
+	assert.equal(golden({}, '--accept', 'a-tool-call', file).status, 0);
+	const kept = join(cwd, 'tests/golden/captures/a-tool-call');
+	assert.deepEqual(readFileSync(`${kept}.jsonl`), readFileSync(file));
+	let r = golden({ CASE: 'a-tool-call' });
+	assert.deepEqual([r.status, r.stdout], [0, 'ok 1 - a-tool-call\n']);
+	const right = readFileSync(`${kept}.expect`, 'utf8');
+	writeFileSync(`${kept}.expect`, right.replace('Gr', 'XX'));
+	r = golden();
+	assert.equal(r.status, 1);
+	assert.match(r.stdout, /^not ok 1 - a-tool-call\n(# .*\n)*# -.*XX/);
+	assert.equal(golden({}, '--accept', 'a-tool-call').status, 0);
+	assert.equal(readFileSync(`${kept}.expect`, 'utf8'), right);
+	for (const bad of [[''], ['../up', file], ['b', join(top, 'missing')]])
+		assert.equal(golden({}, '--accept', ...bad).status, 2);
+	assert.deepEqual(readdirSync(join(kept, '..')).sort(), ['a-tool-call.expect', 'a-tool-call.jsonl']);
+	assert.match(golden({ CASE: 'other' }).stdout, /SKIP/);
 });
 
 test('the oldest captures make room', async () => {
