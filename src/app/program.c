@@ -55,13 +55,16 @@ program_configure(struct program *p, const struct cli *cli)
 int
 program_block_signals(struct program *p)
 {
+	sigset_t blocked;
 	int rc;
 
 	sigemptyset(&p->signals);
 	sigaddset(&p->signals, SIGTERM);
 	sigaddset(&p->signals, SIGINT);
 	sigaddset(&p->signals, SIGHUP);
-	if ((rc = pthread_sigmask(SIG_BLOCK, &p->signals, NULL)) != 0)
+	blocked = p->signals;
+	sigaddset(&blocked, SIGXFSZ); /* a write that fails is enough */
+	if ((rc = pthread_sigmask(SIG_BLOCK, &blocked, NULL)) != 0)
 		return fail(p, 1, strerror(rc));
 	return 0;
 }
