@@ -60,7 +60,7 @@ SERVER = admit asking attempts bind cancel catalog deadline exchange fetch heade
 	scales secret server settings statefile stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \
-	doctor_judge doctor_probe envedit envfile health \
+	doctor_ask doctor_judge doctor_probe doctor_rows envedit envfile health \
 	kind_address kind_key kind_object kind_plain pidfile places program sandbox \
 	sources status systemd textfile variables $(CONFINE)
 

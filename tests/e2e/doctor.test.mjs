@@ -139,6 +139,19 @@ test('the table says the same for people', () =>
 		assert.match(r.out, /No other settings are needed/);
 	}));
 
+test('UPSTREAM_BODY and UPSTREAM_HEADERS go with each question', () =>
+	before(good, lists('claude-like'), async (upstream, env) => {
+		const r = await judged({
+			...env,
+			UPSTREAM_BODY: '{"seed":7}',
+			UPSTREAM_HEADERS: '{"x-more":"1"}',
+		});
+
+		assert.equal(r.code, 0);
+		for (const c of upstream.chats()) assert.equal(c.json.seed, 7);
+		for (const c of upstream.calls) assert.equal(c.headers['x-more'], '1');
+	}));
+
 test('the demo can be examined', async () => {
 	const r = await examine(['--demo'], {});
 
@@ -211,14 +224,14 @@ test('a refused key fails, and neither it nor what repeats it is printed', () =>
 			sayError(
 				res,
 				401,
-				`Incorrect API key: ${KEY}, header x-more: hidden-value-7`,
+				`Incorrect API key: ${KEY}, header x-more: hidden-value-7, at ${call.url}`,
 			),
 		lists('m'),
 		async (upstream, env) => {
 			for (const args of [[], ['--json']]) {
 				const r = await examine(args, {
 					...env,
-					UPSTREAM_BASE_URL: `${upstream.url}?sig=queryvalue99`,
+					UPSTREAM_BASE_URL: `${upstream.url}?api-version=1&sig=queryvalue99&t=v`,
 					UPSTREAM_HEADERS: '{"x-more":"hidden-value-7"}',
 				});
 
