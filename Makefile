@@ -229,13 +229,19 @@ format:
 
 # -- delivery ----------------------------------------------------------------
 
+# Where a distribution has other places for them, it says so.
+ZSH_DIR ?= $(PREFIX)/share/zsh/site-functions
 MAN = $(DESTDIR)$(PREFIX)/share/man
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
-SHARE = $(DESTDIR)$(PREFIX)/share/doc/anthropic-proxy
+DOC = $(DESTDIR)$(PREFIX)/share/doc/anthropic-proxy
+BASH_COMP = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+FISH_COMP = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+ZSH_COMP = $(DESTDIR)$(ZSH_DIR)
+EXAMPLES = example.env Dockerfile compose.yaml kubernetes.yaml haproxy.cfg
 
 install: $(B)/anthropic-proxy
 	install -d $(DESTDIR)$(PREFIX)/bin $(MAN)/man1 $(MAN)/man5 $(UNITS) \
-	    $(SHARE)
+	    $(DOC)/examples $(BASH_COMP) $(ZSH_COMP) $(FISH_COMP)
 	install -m 755 $< $(DESTDIR)$(PREFIX)/bin/anthropic-proxy
 	install -m 644 man/anthropic-proxy.1 $(MAN)/man1/
 	install -m 644 man/anthropic-proxy.env.5 $(MAN)/man5/
@@ -243,13 +249,24 @@ install: $(B)/anthropic-proxy
 	    >$(UNITS)/anthropic-proxy.service
 	install -m 644 config/anthropic-proxy.socket $(UNITS)/
 	chmod 644 $(UNITS)/anthropic-proxy.service
-	install -m 644 README.md LICENSE config/example.env $(SHARE)/
+	install -m 644 config/completions/anthropic-proxy.bash \
+	    $(BASH_COMP)/anthropic-proxy
+	install -m 644 config/completions/_anthropic-proxy $(ZSH_COMP)/
+	install -m 644 config/completions/anthropic-proxy.fish $(FISH_COMP)/
+	install -m 644 README.md LICENSE $(DOC)/
+	install -m 644 $(EXAMPLES:%=config/%) $(DOC)/examples/
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/anthropic-proxy \
 	    $(MAN)/man1/anthropic-proxy.1 $(MAN)/man5/anthropic-proxy.env.5 \
-	    $(UNITS)/anthropic-proxy.service $(UNITS)/anthropic-proxy.socket
-	rm -rf $(SHARE)
+	    $(UNITS)/anthropic-proxy.service $(UNITS)/anthropic-proxy.socket \
+	    $(BASH_COMP)/anthropic-proxy $(ZSH_COMP)/_anthropic-proxy \
+	    $(FISH_COMP)/anthropic-proxy.fish
+	rm -rf $(DOC)
+
+# The package of this Debian or Ubuntu, in build/.
+deb: $(B)/anthropic-proxy
+	@scripts/deb $(VERSION) $<
 
 # The tarball of the last commit.
 dist:
@@ -266,7 +283,7 @@ clean:
 help:
 	@echo 'all check unit golden e2e clients fuzz lint format'
 	@echo 'bench bench-core bench-profile'
-	@echo 'install uninstall dist release-check clean'
+	@echo 'install uninstall deb dist release-check clean'
 	@echo 'SAN=address,undefined|thread PORTABLE=1 WERROR=1 B=DIR'
 	@echo 'unit M=module, golden C=case, e2e T=name, fuzz F=target TIME=s'
 	@echo 'golden-accept C=case FROM=FILE'
@@ -276,6 +293,6 @@ help:
 	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d) $(BENCH_SRC:%.c=$(B)/%.d)
 .PHONY: all programs check unit golden golden-accept e2e clients fuzz run-fuzz bench \
 	bench-core bench-profile lint print-sources format install \
-	uninstall dist release-check clean help
+	uninstall deb dist release-check clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(GOLDEN_HELP_OBJ)
