@@ -84,6 +84,10 @@ test('--help and --version print to standard output and exit 0', () =>
 				'stop',
 				'status',
 				'config',
+				'doctor',
+				'--json',
+				'--write',
+				'--model',
 			])
 				assert.ok(r.out.includes(word), `${word} is not in the help`);
 		}

@@ -44,6 +44,7 @@ every_command_has_its_word(void **state)
 		{ "stop", CLI_STOP },
 		{ "status", CLI_STATUS },
 		{ "config", CLI_CONFIG },
+		{ "doctor --json --write --model m", CLI_DOCTOR },
 		{ "-h", CLI_HELP },
 		{ "--help", CLI_HELP },
 		{ "stop --help", CLI_HELP },
@@ -106,6 +107,8 @@ what_is_wrong_is_told_in_one_line(void **state)
 		{ "status --daemon",
 		    "option --daemon does not go with status" },
 		{ "stop -p 1", "option --port does not go with stop" },
+		{ "--write", "option --write does not go with serve" },
+		{ "doctor --model", "option --model needs a value" },
 		{ "config --daemon",
 		    "option --daemon does not go with config" },
 	};
