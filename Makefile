@@ -61,7 +61,7 @@ SERVER = admit asking attempts bind cancel catalog deadline exchange fetch heade
 	upstream_failure upstream_handles verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \
 	doctor_ask doctor_judge doctor_probe doctor_rows envedit envfile health \
-	kind_address kind_key kind_object kind_plain pidfile places program sandbox \
+	kind_address kind_key kind_object kind_plain pidfile places program run runenv sandbox \
 	sources status systemd textfile variables $(CONFINE)
 
 # Captures, and how they are played again.

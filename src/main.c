@@ -118,6 +118,7 @@ main(int argc, char **argv)
 		return status_show(&cli.flags);
 	case CLI_STOP:
 		return status_stop(&cli.flags);
+	case CLI_RUN:
 	case CLI_SERVE:
 		return serve(&cli);
 	}

@@ -20,6 +20,7 @@ static const struct command {
 	{ "config", CLI_CONFIG },
 	{ "doctor", CLI_DOCTOR },
 	{ "replay", CLI_REPLAY },
+	{ "run", CLI_RUN },
 };
 
 enum takes { NOTHING, A_VALUE };
@@ -38,9 +39,9 @@ static const struct option {
 	{ 'p', "port", A_VALUE, AT(flags.port), SETTINGS | BIT(CLI_STATUS) },
 	{ 0, "host", A_VALUE, AT(flags.host), SETTINGS | BIT(CLI_STATUS) },
 	{ 0, "daemon", NOTHING, AT(daemon), BIT(CLI_SERVE) },
-	{ 0, "pid-file", A_VALUE, AT(flags.pid_file), ALL },
-	{ 0, "log-file", A_VALUE, AT(flags.log_file), SETTINGS },
-	{ 0, "demo", NOTHING, AT(flags.demo), SETTINGS | BIT(CLI_DOCTOR) },
+	{ 0, "pid-file", A_VALUE, AT(flags.pid_file), ALL & ~BIT(CLI_RUN) },
+	{ 0, "log-file", A_VALUE, AT(flags.log_file), SETTINGS | BIT(CLI_RUN) },
+	{ 0, "demo", NOTHING, AT(flags.demo), SETTINGS | BIT(CLI_DOCTOR) | BIT(CLI_RUN) },
 	{ 0, "json", NOTHING, AT(json), BIT(CLI_DOCTOR) },
 	{ 0, "write", NOTHING, AT(write), BIT(CLI_DOCTOR) },
 	{ 0, "model", A_VALUE, AT(model), BIT(CLI_DOCTOR) },
@@ -56,6 +57,7 @@ static const struct option {
 const char cli_help[] =
     "usage: anthropic-proxy [-dv] [-c file] [-p port] [--host addr] [--demo]\n"
     "                       [--daemon] [--pid-file file] [--log-file file]\n"
+    "       anthropic-proxy run [option ...] -- command [argument ...]\n"
     "       anthropic-proxy config [option ...]\n"
     "       anthropic-proxy doctor [--json] [--write] [--model name]\n"
     "       anthropic-proxy replay [--print] file\n"
@@ -66,6 +68,8 @@ const char cli_help[] =
     "Serves Anthropic Messages clients from an OpenAI-compatible upstream.\n"
     "\n"
     "Commands (none: serve in the foreground, log on stderr):\n"
+    "  run               serve one command, such as claude, for as long as "
+    "it runs\n"
     "  config            print the effective settings and where each is from\n"
     "  doctor            ask the upstream a few small things, print what "
     "works\n"
@@ -90,7 +94,7 @@ const char cli_help[] =
     "      --model NAME      doctor: the upstream's model to ask\n"
     "      --daemon          serve in the background\n"
     "      --pid-file FILE   of the daemon\n"
-    "      --log-file FILE   of the daemon\n"
+    "      --log-file FILE   of the daemon, of run\n"
     "      --print           print what is asked and answered now\n"
     "  -h, --help            print this\n"
     "  -V, --version         print the version\n"
@@ -227,6 +231,19 @@ check_fit(const struct cli *cli, const struct words *w, char *err, size_t cap)
 	return 0;
 }
 
+/* Whatever the settings say: one free port that only this machine reaches. */
+static int
+check_run(struct cli *cli, char *err, size_t cap)
+{
+	if (cli->argv == NULL || cli->argv[0] == NULL)
+		return complain(err, cap,
+		    "run needs a command: ", "anthropic-proxy run -- claude",
+		    "");
+	cli->flags.host = "127.0.0.1";
+	cli->flags.port = "0";
+	return 0;
+}
+
 int
 cli_parse(struct cli *cli, int argc, char *const *argv, char *err, size_t cap)
 {
@@ -238,6 +255,12 @@ cli_parse(struct cli *cli, int argc, char *const *argv, char *err, size_t cap)
 	while (rc == 0 && w.next < argc) {
 		const char *word = argv[w.next++];
 
+		if (cli->command == CLI_RUN && !only_words &&
+		    (strcmp(word, "--") == 0 || word[0] != '-')) {
+			/* all that follows is not ours */
+			cli->argv = &argv[w.next - (word[0] != '-')];
+			break;
+		}
 		if (!only_words && strcmp(word, "--") == 0)
 			only_words = true;
 		else if (!only_words && strncmp(word, "--", 2) == 0)
@@ -249,5 +272,7 @@ cli_parse(struct cli *cli, int argc, char *const *argv, char *err, size_t cap)
 		if (cli->command == CLI_HELP || cli->command == CLI_VERSION)
 			return rc;
 	}
-	return rc == -1 ? -1 : check_fit(cli, &w, err, cap);
+	if (rc == -1 || check_fit(cli, &w, err, cap) == -1)
+		return -1;
+	return cli->command == CLI_RUN ? check_run(cli, err, cap) : 0;
 }

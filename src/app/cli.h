@@ -15,6 +15,7 @@ enum cli_command {
 	CLI_CONFIG,
 	CLI_DOCTOR,
 	CLI_REPLAY,
+	CLI_RUN,
 	CLI_HELP,
 	CLI_VERSION,
 };
@@ -26,6 +27,7 @@ struct cli {
 	const char *model;	   /* of doctor, or NULL */
 	bool print;		   /* of replay */
 	const char *file;	   /* of replay; NULL: none was named */
+	char *const *argv;	   /* of run: the command, ended by NULL */
 	struct config_flags flags; /* borrowed from argv */
 };
 

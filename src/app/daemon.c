@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "app/health.h"
-
-#define REPORT_MAX 2048
 
 pid_t
 daemon_split(int *report)
@@ -23,7 +22,7 @@ daemon_split(int *report)
 	int ends[2];
 	pid_t pid;
 
-	if (pipe(ends) == -1)
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1)
 		return -1;
 	(void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
 	(void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
@@ -43,15 +42,15 @@ daemon_split(int *report)
 /* -- the parent --------------------------------------------------------------
  */
 
-/* All that the child writes until it closes the pipe. */
+/* All that the child writes until it closes its end. */
 static void
-read_report(int fd, char report[static REPORT_MAX])
+read_report(int fd, char report[static DAEMON_REPORT_MAX])
 {
 	size_t len = 0;
 	ssize_t n;
 
-	while (len < REPORT_MAX - 1) {
-		n = read(fd, report + len, REPORT_MAX - 1 - len);
+	while (len < DAEMON_REPORT_MAX - 1) {
+		n = read(fd, report + len, DAEMON_REPORT_MAX - 1 - len);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -96,13 +95,12 @@ answers(const char *address)
 }
 
 int
-daemon_await(pid_t child, int report, const char *log_file)
+daemon_hear(pid_t child, int report, const char *log_file,
+    char text[static DAEMON_REPORT_MAX])
 {
-	char text[REPORT_MAX];
 	int exit_code;
 
 	read_report(report, text);
-	close(report);
 	if (text[0] == '\0')
 		return tell_end(child, log_file);
 	if (text[0] == 'F') {
@@ -112,16 +110,29 @@ daemon_await(pid_t child, int report, const char *log_file)
 			continue;
 		return exit_code;
 	}
-	if (!answers(text + 1)) {
+	memmove(text, text + 1, strlen(text));
+	return 0;
+}
+
+int
+daemon_await(pid_t child, int report, const char *log_file)
+{
+	char text[DAEMON_REPORT_MAX];
+	int rc = daemon_hear(child, report, log_file, text);
+
+	close(report);
+	if (rc != 0)
+		return rc;
+	if (!answers(text)) {
 		fprintf(stderr,
 		    "anthropic-proxy: the daemon does not answer at %s; "
 		    "see %s\n",
-		    text + 1, log_file == NULL ? "its log" : log_file);
+		    text, log_file == NULL ? "its log" : log_file);
 		(void)kill(child, SIGTERM);
 		return 1;
 	}
 	fprintf(stderr, "anthropic-proxy: listening on %s (pid %ld, log %s)\n",
-	    text + 1, (long)child, log_file == NULL ? "none" : log_file);
+	    text, (long)child, log_file == NULL ? "none" : log_file);
 	return 0;
 }
 
@@ -143,7 +154,6 @@ send_report(int report, const char *text)
 		text += n;
 		len -= (size_t)n;
 	}
-	close(report);
 }
 
 static void
@@ -160,20 +170,23 @@ leave_terminal(void)
 }
 
 void
-daemon_report_ready(int report, const char *address)
+daemon_report_ready(int report, const char *text, bool stays)
 {
-	char text[REPORT_MAX];
-
-	snprintf(text, sizeof(text), "R%s", address);
 	leave_terminal();
+	send_report(report, "R");
 	send_report(report, text);
+	if (stays)
+		(void)shutdown(report, SHUT_WR);
+	else
+		close(report);
 }
 
 void
 daemon_report_failure(int report, int exit_code, const char *why)
 {
-	char text[REPORT_MAX];
+	char text[DAEMON_REPORT_MAX];
 
 	snprintf(text, sizeof(text), "F%c%s", (char)('0' + exit_code), why);
 	send_report(report, text);
+	close(report);
 }

@@ -15,12 +15,16 @@
 #include "app/daemon.h"
 #include "app/demo.h"
 #include "app/places.h"
+#include "app/run.h"
+#include "app/runenv.h"
 #include "app/sandbox.h"
 #include "app/systemd.h"
 #include "server/bind.h"
 #include "server/listener.h"
 #include "server/log.h"
+#include "server/secret.h"
 #include "server/settings.h"
+#include "wire/buf.h"
 #include "wire/fault.h"
 
 static int
@@ -37,6 +41,27 @@ fail(struct program *p, int exit_code, const char *why)
 /* -- the start
  * ------------------------------------------------------------------ */
 
+static bool
+has_command(const struct program *p)
+{
+	return p->cli->command == CLI_RUN;
+}
+
+/* Reads and checks; of run, only its command is admitted. */
+static int
+configure(struct program *p, struct config *config, struct config_error *error)
+{
+	if (config_read(config, &p->cli->flags, CONFIG_TO_SERVE, error) == -1)
+		return -1;
+	if (has_command(p) &&
+	    settings_set_key(config->settings, p->token) == -1)
+		*error = (struct config_error){ 1, "out of memory" };
+	else if (config_check(config, error) == 0)
+		return 0;
+	config_clear(config);
+	return -1;
+}
+
 int
 program_configure(struct program *p, const struct cli *cli)
 {
@@ -44,11 +69,12 @@ program_configure(struct program *p, const struct cli *cli)
 
 	*p = (struct program){ .cli = cli, .report = -1, .socket = -1 };
 	p->pidfile.fd = -1;
-	if (config_read(&p->config, &cli->flags, CONFIG_TO_SERVE, &error) ==
-		-1 ||
-	    config_check(&p->config, &error) == -1)
+	if (has_command(p))
+		secret_random_text(p->token, sizeof(p->token) - 1);
+	if (configure(p, &p->config, &error) == -1)
 		return fail(p, error.exit_code, error.text);
-	config_export(&p->config);
+	if (has_command(p))
+		runenv_hide_secrets();
 	return 0;
 }
 
@@ -64,7 +90,8 @@ program_block_signals(struct program *p)
 	sigaddset(&p->signals, SIGHUP);
 	blocked = p->signals;
 	sigaddset(&blocked, SIGXFSZ); /* a write that fails is enough */
-	if ((rc = pthread_sigmask(SIG_BLOCK, &blocked, NULL)) != 0)
+	rc = pthread_sigmask(SIG_BLOCK, &blocked, &p->old_signals);
+	if (rc != 0)
 		return fail(p, 1, strerror(rc));
 	return 0;
 }
@@ -75,23 +102,27 @@ program_become_daemon(struct program *p)
 	pid_t child;
 	int report;
 
-	if (!p->cli->daemon)
+	if (!p->cli->daemon && !has_command(p)) {
+		config_export(&p->config);
 		return 0;
+	}
 	for (size_t i = 0; i < p->config.n_warnings; i++)
 		fprintf(stderr, "anthropic-proxy: warning: %s\n",
 		    p->config.warnings[i]);
 	if ((child = daemon_split(&report)) == -1)
 		return fail(p, 1, strerror(errno));
 	if (child == 0) {
+		config_export(&p->config);
 		p->is_daemon = true;
 		p->report = report;
 		return 0;
 	}
 	/* Ctrl-C ends the waiting, the daemon then serves all the same. */
-	pthread_sigmask(SIG_UNBLOCK, &p->signals, NULL);
+	pthread_sigmask(SIG_SETMASK, &p->old_signals, NULL);
 	p->is_parent = true;
-	p->exit_code =
-	    daemon_await(child, report, p->config.settings->log_file);
+	p->exit_code = has_command(p) ? run_parent(p, child, report)
+				      : daemon_await(child, report,
+					    p->config.settings->log_file);
 	return 1;
 }
 
@@ -102,7 +133,7 @@ open_pid_file(struct program *p)
 	char why[512];
 
 	/* In the foreground only where somebody asked for one. */
-	if (!p->is_daemon && p->cli->flags.pid_file == NULL)
+	if (has_command(p) || (!p->is_daemon && p->cli->flags.pid_file == NULL))
 		return 0;
 	if (s->pid_file == NULL)
 		return fail(p, 1,
@@ -117,24 +148,32 @@ static int
 open_log(struct program *p)
 {
 	const struct settings *s = p->config.settings;
+	bool is_wanted = config_is_set(&p->config, "LOG_FILE");
 	bool debug = s->debug || s->verbose;
 	char why[512];
 
-	p->logs_to_file = p->is_daemon || config_is_set(&p->config, "LOG_FILE");
-	if (p->logs_to_file && s->log_file == NULL)
-		return fail(p, 1,
-		    "LOG_FILE is not set and there is no home "
-		    "folder to put it");
-	if (p->logs_to_file)
+	p->logs_to_file = p->is_daemon || is_wanted;
+	if (p->logs_to_file && s->log_file != NULL)
 		places_make_folder_of(s->log_file);
-	if (log_open(
+	if ((!p->logs_to_file || s->log_file != NULL) &&
+	    log_open(
 		p->logs_to_file ? s->log_file : NULL, s->log_json, debug) == 0)
 		return 0;
-	snprintf(why, sizeof(why), "LOG_FILE: %.300s: %s", s->log_file,
-	    errno == ELOOP || errno == EMLINK
-		? "it is a symbolic link, which is not followed"
-		: strerror(errno));
-	return fail(p, 1, why);
+	if (s->log_file == NULL)
+		snprintf(why, sizeof(why),
+		    "LOG_FILE is not set and there is "
+		    "no home folder to put it");
+	else
+		snprintf(why, sizeof(why), "LOG_FILE: %.300s: %s", s->log_file,
+		    errno == ELOOP || errno == EMLINK
+			? "it is a symbolic link, which is not followed"
+			: strerror(errno));
+	if (!has_command(p) || is_wanted)
+		return fail(p, 1, why);
+	/* A command can run without a log. */
+	fprintf(stderr, "anthropic-proxy: warning: no log: %s\n", why);
+	p->logs_to_file = false;
+	return 0;
 }
 
 int
@@ -178,6 +217,8 @@ take_socket(struct program *p)
 	const struct settings *s = p->config.settings;
 	char why[256];
 
+	if (has_command(p))
+		return 0;
 	p->socket = systemd_take_socket(why, sizeof(why));
 	if (p->socket == -2)
 		return fail(p, 1, why);
@@ -266,6 +307,38 @@ log_upstream(const struct settings *s)
 				      : "");
 }
 
+struct offer {
+	const struct program *program;
+	struct buf *lines;
+};
+
+static void
+choose_models(void *cookie, const struct model_list *list)
+{
+	const struct offer *o = cookie;
+
+	runenv_choose(
+	    o->program->config.settings, list, o->program->cli->argv, o->lines);
+}
+
+/* What the parent needs to run the command: the address, then what
+ * runenv_choose() says. */
+static void
+tell_command(struct program *p, const char *address)
+{
+	struct buf lines;
+	struct offer o = { p, &lines };
+
+	buf_init(&lines, DAEMON_REPORT_MAX - 2);
+	buf_printf(&lines, "%s\n", address);
+	if (p->logs_to_file)
+		buf_printf(
+		    &lines, "!the log is %s\n", p->config.settings->log_file);
+	listener_show_models(p->listener, choose_models, &o);
+	daemon_report_ready(p->report, buf_str(&lines), true);
+	buf_clear(&lines);
+}
+
 void
 program_tell_ready(struct program *p)
 {
@@ -278,8 +351,12 @@ program_tell_ready(struct program *p)
 		log_say(LOG_INFO, "listening on %s", address);
 	if (!p->is_daemon && (p->logs_to_file || !p->config.settings->log_json))
 		fprintf(stderr, "listening on %s\n", address);
+	if (has_command(p)) {
+		tell_command(p, address);
+		return;
+	}
 	if (p->report != -1)
-		daemon_report_ready(p->report, address);
+		daemon_report_ready(p->report, address, false);
 	p->report = -1;
 	systemd_notify("READY=1");
 }
@@ -323,11 +400,10 @@ read_again(struct program *p, struct config *config)
 {
 	struct config_error error = { 1, "out of memory" };
 
-	if (config_read(config, &p->cli->flags, CONFIG_TO_SERVE, &error) == -1)
+	if (configure(p, config, &error) == -1)
 		goto refused;
-	if (config_check(config, &error) == -1 ||
-	    (p->demo != NULL &&
-		point_to_demo(config->settings, p->demo_port) == -1)) {
+	if (p->demo != NULL &&
+	    point_to_demo(config->settings, p->demo_port) == -1) {
 		config_clear(config);
 		goto refused;
 	}
@@ -372,11 +448,31 @@ reload(struct program *p)
 /* -- the end
  * ------------------------------------------------------------------------ */
 
+/* Readable means gone: a parent that runs a command says nothing. */
+static void *
+wait_for_parent(void *cookie)
+{
+	const struct program *p = cookie;
+	char byte;
+
+	while (read(p->report, &byte, 1) == -1 && errno == EINTR)
+		continue;
+	pthread_kill(p->main_thread, SIGTERM);
+	return NULL;
+}
+
 void
 program_wait_for_stop(struct program *p)
 {
+	pthread_t waiter;
 	int sig;
 
+	p->main_thread = pthread_self();
+	if (has_command(p) &&
+	    pthread_create(&waiter, NULL, wait_for_parent, p) != 0) {
+		log_say(LOG_ERROR, "cannot start a thread");
+		return; /* nothing would ever end it */
+	}
 	while (sigwait(&p->signals, &sig) != 0 || sig == SIGHUP)
 		if (sig == SIGHUP)
 			reload(p);
@@ -409,7 +505,9 @@ wait_for_second_signal(void *cookie)
 void
 program_drain(struct program *p)
 {
-	long timeout_ms = p->config.settings->drain_timeout_ms;
+	/* Who asked is gone together with the command. */
+	long timeout_ms =
+	    has_command(p) ? 0 : p->config.settings->drain_timeout_ms;
 	struct impatience i = { .signals = &p->signals };
 	pthread_t waiter;
 	int ends[2];

@@ -4,6 +4,7 @@
 
 /* The serving program as steps, in the order in which main() takes them. */
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include "app/cli.h"
@@ -16,13 +17,15 @@ struct listener;
 struct program {
 	const struct cli *cli;
 	struct config config;
-	sigset_t signals; /* SIGTERM, SIGINT, SIGHUP */
+	sigset_t signals, old_signals; /* SIGTERM, SIGINT, SIGHUP; before */
 	struct pidfile pidfile;
+	char token[33]; /* of run: the only key that is admitted; "": none */
 	int report;	/* to the daemon's parent; -1: nobody waits */
-	bool is_daemon; /* we are the daemon */
+	bool is_daemon; /* we are the daemon, or what serves run's command */
 	bool is_parent; /* we are its parent and done: see exit_code */
 	int exit_code;
 	bool logs_to_file;
+	pthread_t main_thread;
 	int socket;	   /* bound, till the listener has it; or -1 */
 	char *socket_file; /* our own unix socket, or NULL */
 	struct demo *demo;

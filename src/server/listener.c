@@ -20,6 +20,7 @@
 
 #include "server/admit.h"
 #include "server/bind.h"
+#include "server/catalog.h"
 #include "server/exchange_mhd.h"
 #include "server/log.h"
 #include "server/memory.h"
@@ -432,6 +433,16 @@ const char *
 listener_address(const struct listener *l)
 {
 	return l->address;
+}
+
+void
+listener_show_models(struct listener *l,
+    void (*see)(void *cookie, const struct model_list *list), void *cookie)
+{
+	struct settings *s = server_settings(l->server);
+
+	catalog_show(l->server, s, NULL, see, cookie);
+	settings_drop(s);
 }
 
 void

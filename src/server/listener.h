@@ -9,6 +9,7 @@
 
 struct fault;
 struct listener;
+struct model_list;
 struct settings;
 
 /*
@@ -20,6 +21,10 @@ struct listener *listener_start(struct settings *s, int fd, struct fault *why);
 
 /* "http://127.0.0.1:3000", "http://[::1]:3000" or "unix:/path". */
 const char *listener_address(const struct listener *l);
+
+/* Shows the upstream's models to `see`, as catalog_show() does. */
+void listener_show_models(struct listener *l,
+    void (*see)(void *cookie, const struct model_list *list), void *cookie);
 
 /* Later requests use these settings; running ones keep theirs. */
 void listener_reload(struct listener *l, struct settings *s);

@@ -37,13 +37,19 @@ settings_new(void)
 }
 
 static void
+free_keys(struct settings *s)
+{
+	for (size_t i = 0; i < s->n_proxy_keys; i++)
+		secret_free(s->proxy_keys[i]);
+	free(s->proxy_keys);
+}
+
+static void
 settings_free(struct settings *s)
 {
 	target_clear(&s->upstream);
 	secret_free(s->upstream_key);
-	for (size_t i = 0; i < s->n_proxy_keys; i++)
-		secret_free(s->proxy_keys[i]);
-	free(s->proxy_keys);
+	free_keys(s);
 	free(s->host);
 	model_routes_clear(&s->routes);
 	free(s->upstream_headers);
@@ -76,6 +82,24 @@ settings_drop(struct settings *s)
 	if (s != NULL && atomic_fetch_sub_explicit(
 			     &s->holders, 1, memory_order_acq_rel) == 1)
 		settings_free(s);
+}
+
+int
+settings_set_key(struct settings *s, const char *key)
+{
+	char **keys = malloc(sizeof(*keys));
+	char *copy = strdup(key);
+
+	if (keys == NULL || copy == NULL) {
+		free(keys);
+		free(copy);
+		return -1;
+	}
+	free_keys(s);
+	keys[0] = copy;
+	s->proxy_keys = keys;
+	s->n_proxy_keys = 1;
+	return 0;
 }
 
 int

@@ -70,6 +70,9 @@ struct settings *settings_new(void);
 struct settings *settings_hold(struct settings *s);
 void settings_drop(struct settings *s);
 
+/* Admits this client key and no other.  0, or -1: no memory. */
+int settings_set_key(struct settings *s, const char *key);
+
 /*
  * Makes the target out of UPSTREAM_BASE_URL (rules: man page,
  * UPSTREAM_BASE_URL). 0, or -1 with one sentence in err.

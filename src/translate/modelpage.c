@@ -148,19 +148,13 @@ model_query_add(struct model_query *q, const char *name, const char *value,
 
 /* -- one model ------------------------------------------------------------ */
 
-/* What a name leads to. */
-struct facts {
-	const char *model;		   /* the upstream's name of it */
-	const struct listed_model *listed; /* or NULL */
-	int64_t window;			   /* 0: not known */
-};
-
 /* `near`: an entry that may be the one; or NULL. */
-static struct facts
+static struct model_facts
 follow(const struct model_offer *offer, const char *id, bool thinks,
     const struct listed_model *near)
 {
-	struct facts f = { .model = model_route(offer->routes, id, thinks) };
+	struct model_facts f = { .model =
+				     model_route(offer->routes, id, thinks) };
 
 	if (near != NULL && strcmp(near->id, f.model) == 0)
 		f.listed = near;
@@ -174,6 +168,12 @@ follow(const struct model_offer *offer, const char *id, bool thinks,
 			break;
 		}
 	return f;
+}
+
+struct model_facts
+models_follow(const struct model_offer *offer, const char *id, bool thinks)
+{
+	return follow(offer, id, thinks, NULL);
 }
 
 /* RFC 3339.  Years begin in March here: a leap day is then a year's last. */
@@ -207,7 +207,7 @@ put_count(struct buf *out, int64_t n)
 
 /* The name for people tells where an alias leads. */
 static void
-put_display_name(struct buf *out, const char *id, const struct facts *f)
+put_display_name(struct buf *out, const char *id, const struct model_facts *f)
 {
 	if (strcmp(id, f->model) == 0) {
 		json_put_string(
@@ -227,8 +227,8 @@ static void
 put_model(const struct model_offer *offer, const char *id,
     const struct listed_model *near, struct buf *out)
 {
-	struct facts f = follow(offer, id, false, near);
-	struct facts thinking = follow(offer, id, true, f.listed);
+	struct model_facts f = follow(offer, id, false, near);
+	struct model_facts thinking = follow(offer, id, true, f.listed);
 	const struct listed_model *m = f.listed;
 
 	/* A client plans with it: of two models the smaller one's. */

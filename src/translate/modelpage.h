@@ -22,6 +22,17 @@ struct model_offer {
 	const struct model_list *listed; /* by the upstream; may be empty */
 };
 
+/* What a name leads to. */
+struct model_facts {
+	const char *model;		   /* the upstream's name of it */
+	const struct listed_model *listed; /* or NULL */
+	int64_t window;			   /* in tokens, 0: not known */
+};
+
+/* As model_route() has it; borrowed. */
+struct model_facts
+models_follow(const struct model_offer *offer, const char *id, bool thinks);
+
 /* Which page of the list is wanted. */
 struct model_query {
 	long limit;

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble } from '../e2e/lib/anthropic.mjs';
-import { withProxy } from '../e2e/lib/proxy.mjs';
+import { BINARY, withProxy } from '../e2e/lib/proxy.mjs';
 import { complaints, refusal } from '../e2e/lib/strict.mjs';
 import { sleep } from '../e2e/lib/time.mjs';
 import {
@@ -212,6 +212,54 @@ test(
 	},
 );
 let project = '';
+
+test('the same task under `run`, which tells it all it needs', options, async () => {
+	const place = workplace();
+	project = place.project;
+	const upstream = await startUpstream(
+		(call, res) => sayTurn(call, res, taskTurn(call.json, project)),
+		(call, res) =>
+			call.url === '/v1/models'
+				? sayJson(res, { data: [{ id: 'local-model', max_model_len: 131072 }] })
+				: sayError(res, 404, 'Not Found'),
+	);
+	try {
+		const r = await claudeCode(
+			place,
+			null,
+			[
+				'-p',
+				'Create hello.txt, count its lines, read both files',
+				'--output-format',
+				'json',
+				'--dangerously-skip-permissions',
+			],
+			{
+				under: [BINARY, 'run', '--'],
+				env: { UPSTREAM_BASE_URL: upstream.url, UPSTREAM_API_KEY: 'sk-up' },
+			},
+		);
+		assert.equal(r.code, 0, show(r));
+		const result = JSON.parse(r.stdout);
+		assert.equal(result.result, ANSWER);
+		assert.equal(result.modelUsage['local-model'].contextWindow, 131072);
+		assertDisk(place);
+		assertHistory(upstream.last().json);
+		assert.equal(upstream.chats().length, 4);
+		for (const c of upstream.chats()) {
+			assert.equal(c.json.model, 'local-model');
+			assert.equal(c.headers.authorization, 'Bearer sk-up');
+			assert.ok((c.json.max_tokens ?? c.json.max_completion_tokens) <= 16384);
+		}
+		assert.match(r.stderr, /listening on http:\/\/127\.0\.0\.1:\d+/);
+		assert.match(r.stderr, /auto permission mode is not available/);
+		const log = join(place.home, '.cache/anthropic-proxy/anthropic-proxy.log');
+		assert.match(readFileSync(log, 'utf8'), /stopped/);
+	} finally {
+		await upstream.stop();
+		place.remove();
+	}
+});
 
 test('the same task through the non-streaming fallback', options, async () => {
 	await chain(

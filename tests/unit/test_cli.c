@@ -87,6 +87,28 @@ options_stand_anywhere_and_in_all_their_forms(void **state)
 }
 
 static void
+what_follows_run_is_the_command(void **state)
+{
+	static const char *const lines[] = { "run --demo -- x -p 1 -- y",
+		"--demo run x -p 1 -- y" };
+	struct cli cli;
+	char err[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(parse(&cli, lines[i], err), 0);
+		assert_int_equal(cli.command, CLI_RUN);
+		assert_true(cli.flags.demo);
+		assert_string_equal(cli.flags.port, "0");
+		assert_string_equal(cli.flags.host, "127.0.0.1");
+		assert_string_equal(cli.argv[0], "x");
+		assert_string_equal(cli.argv[3], "--");
+		assert_string_equal(cli.argv[4], "y");
+		assert_null(cli.argv[5]);
+	}
+}
+
+static void
 what_is_wrong_is_told_in_one_line(void **state)
 {
 	static const struct {
@@ -101,7 +123,12 @@ what_is_wrong_is_told_in_one_line(void **state)
 		{ "--demo=1", "option --demo takes no value" },
 		{ "frob", "unknown command frob" },
 		{ "-", "unknown command -" },
-		{ "run", "unknown command run" },
+		{ "run", "run needs a command" },
+		{ "run --", "run needs a command" },
+		{ "run -p 1 -- x", "option --port does not go with run" },
+		{ "run --daemon x", "option --daemon does not go with run" },
+		{ "run --pid-file f x",
+		    "option --pid-file does not go with run" },
 		{ "stop status", "one command too many: status" },
 		{ "stop --demo", "option --demo does not go with stop" },
 		{ "status --daemon",
@@ -130,6 +157,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_has_its_word),
 		cmocka_unit_test(options_stand_anywhere_and_in_all_their_forms),
+		cmocka_unit_test(what_follows_run_is_the_command),
 		cmocka_unit_test(what_is_wrong_is_told_in_one_line),
 	};
 

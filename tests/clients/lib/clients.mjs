@@ -65,8 +65,10 @@ export function workplace() {
 }
 
 // Claude Code with nothing of the caller's environment; {code, stdout, stderr}.
-export function claudeCode(place, baseUrl, args, { env = {}, timeout = 60000 } = {}) {
-	const child = start(BINARY, args, {
+// `under`: the command that runs it, and tells it where to ask.
+export function claudeCode(place, baseUrl, args, { env = {}, timeout = 60000, under } = {}) {
+	const [file, ...words] = [...(under ?? []), BINARY, ...args];
+	const child = start(file, words, {
 		cwd: place.project,
 		env: {
 			PATH: '/usr/local/bin:/usr/bin:/bin',
@@ -74,9 +76,13 @@ export function claudeCode(place, baseUrl, args, { env = {}, timeout = 60000 } =
 			TMPDIR: place.tmp,
 			LANG: 'C.UTF-8',
 			TERM: 'dumb',
-			ANTHROPIC_BASE_URL: baseUrl,
-			ANTHROPIC_API_KEY: 'sk-test',
-			CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+			...(under
+				? {}
+				: {
+						ANTHROPIC_BASE_URL: baseUrl,
+						ANTHROPIC_API_KEY: 'sk-test',
+						CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+					}),
 			IS_SANDBOX: '1',
 			CLAUDE_CODE_MAX_RETRIES: '1',
 			...env,
