@@ -93,8 +93,7 @@ close_files(const struct sandbox *s, int version)
 	char room[4][PATH_MAX];
 	struct list l = { .n = 0 };
 	/* the demo binds yet */
-	unsigned flags = (settings->demo ? 0 : CONFINE_BIND) |
-			 (s->has_command ? 0 : CONFINE_SIGNALS);
+	unsigned flags = CONFINE_SIGNALS | (settings->demo ? 0 : CONFINE_BIND);
 
 	if (notify == NULL || notify[0] != '@')
 		flags |= CONFINE_ABSTRACT;

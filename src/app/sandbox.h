@@ -15,7 +15,6 @@ struct sandbox {
 	const char *pid_file;	 /* NULL: none is held */
 	const char *socket_file; /* NULL: none is ours */
 	bool logs_to_file;
-	bool has_command; /* of `run`, which is sent signals */
 };
 
 /*

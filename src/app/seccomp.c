@@ -92,8 +92,8 @@ static const uint16_t allowed[] = {
 #ifdef SYS_renameat
 	SYS_renameat,
 #endif
-	/* the process; a signal goes to ourselves or to the command of `run` */
-	SYS_exit_group, SYS_wait4, SYS_waitid, SYS_kill, SYS_tkill,
+	/* the process; a signal to ourselves alone, wait for the broker */
+	SYS_exit_group, SYS_wait4, SYS_waitid, SYS_tkill,
 	SYS_tgkill, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
 	SYS_rt_sigtimedwait, SYS_rt_sigpending, SYS_rt_sigsuspend,
 	SYS_sigaltstack, SYS_restart_syscall, SYS_getpid, SYS_getppid,
