@@ -65,7 +65,7 @@ APP = broker cli config daemon demo demo_answer demo_http doctor \
 	sources status systemd textfile variables $(CONFINE)
 
 # Captures, and how they are played again.
-SERVER += capture capture_files
+SERVER += capture capture_files hiding
 APP += difference player recording replay
 
 CORE_SRC = $(WIRE:%=src/wire/%.c) $(TRANSLATE:%=src/translate/%.c) \
@@ -112,7 +112,7 @@ $(B)/%.a:
 COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
 	$(DIALECT:%=translate/dialect/%) translate/request/builtin \
 	translate/counting translate/modellist translate/modelpage translate/reply/search \
-	wire/record $(addprefix server/,capture capture_files) \
+	wire/record $(addprefix server/,capture capture_files hiding) \
 	$(addprefix server/,asking bind catalog fetch journal lessons metrics modelsroute ready request_log scales server settings \
 	statefile target upstream_failure verbose)
 ifneq (,$(findstring -O2,$(CFLAGS)))

@@ -8,40 +8,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "server/attempts.h"
 #include "server/capture_files.h"
 #include "server/exchange.h"
+#include "server/hiding.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "translate/dialect/learn.h"
-#include "translate/error/errors.h"
-#include "wire/record.h"
 #include "wire/sha256.h"
 
 /* So much waits in memory for a write. */
 #define WAITING_BYTES ((size_t)64 * 1024)
-/* Shorter ones are words, too. */
-#define SECRET_MIN	 5
-#define HIDDEN_VALUE_MIN 12
-#define COOKIE_MIN	 8
-#define SECRET_MAX	 8192
-#define SECRETS_MAX	 24
-
-enum { OF_TEXTS, OF_BYTES };
 
 struct capture {
 	int fd; /* -1: given up */
 	long long began_ms;
 	size_t written;
 	struct buf out;
-	struct record_secret secrets[SECRETS_MAX];
-	size_t n_secrets;
-	bool begins[256]; /* a secret may, with this byte */
-	bool is_seeing[2];
+	struct hiding hiding;
 	enum { NO_LIST, EMPTY_LIST, LIST } list; /* of headers, still open */
 	char sent[65]; /* digest of the last body to the upstream */
 };
@@ -61,29 +48,6 @@ give_up(struct capture *c)
 	c->fd = -1;
 }
 
-static void
-forget_trail(struct capture *c, int trail)
-{
-	for (size_t i = 0; i < c->n_secrets; i++)
-		c->secrets[i].trails[trail].matched = 0;
-	c->is_seeing[trail] = false;
-}
-
-/* All but what may yet turn out to be a secret. */
-static size_t
-settled_bytes(const struct capture *c)
-{
-	size_t len = c->out.len;
-
-	for (size_t i = 0; i < 2 * c->n_secrets; i++) {
-		const struct record_trail *t = &c->secrets[i / 2].trails[i % 2];
-
-		if (t->matched > 0 && t->at[0] < len)
-			len = t->at[0];
-	}
-	return len;
-}
-
 void
 capture_flush(struct capture *c)
 {
@@ -92,7 +56,7 @@ capture_flush(struct capture *c)
 
 	if (c == NULL || c->fd == -1)
 		return;
-	len = settled_bytes(c);
+	len = hiding_settled(&c->hiding, c->out.len);
 	if (c->out.failed ||
 	    c->written + len > CAPTURE_MAX_BYTES - sizeof(cut)) {
 		len = (size_t)snprintf(cut, sizeof(cut),
@@ -107,56 +71,28 @@ capture_flush(struct capture *c)
 	}
 	c->written += len;
 	buf_consume(&c->out, len);
-	for (size_t i = 0; i < 2 * c->n_secrets; i++) {
-		struct record_trail *t = &c->secrets[i / 2].trails[i % 2];
-
-		for (size_t j = 0; j < t->matched; j++)
-			t->at[j] -= (unsigned)len;
-	}
-}
-
-static void
-see(struct capture *c, int trail, unsigned char byte, size_t at)
-{
-	bool is_seeing = false;
-
-	if (!c->is_seeing[trail] && !c->begins[byte])
-		return;
-	for (size_t i = 0; i < c->n_secrets; i++) {
-		record_secret_see(&c->secrets[i], trail, byte, at, &c->out);
-		is_seeing |= c->secrets[i].trails[trail].matched > 0;
-	}
-	c->is_seeing[trail] = is_seeing;
+	hiding_moved(&c->hiding, len);
 }
 
 static void
 put_text(struct capture *c, int trail, const char *text, size_t len)
 {
-	size_t at, n;
-
 	buf_add_char(&c->out, '"');
-	for (size_t i = 0; i < len && c->fd != -1; i += n) {
-		at = c->out.len;
-		n = record_put_char(&c->out, text + i, len - i);
-		if (c->out.failed) {
-			capture_flush(c);
-			return;
-		}
-		for (size_t j = 0; j < n; j++)
-			see(c, trail, (unsigned char)text[i + j], at);
-		if (c->out.len >= WAITING_BYTES && settled_bytes(c) > 0)
+	for (size_t i = 0; i < len && c->fd != -1;) {
+		i += hiding_put(&c->hiding, trail, text + i, len - i, &c->out);
+		if (c->out.failed || c->out.len >= 2 * WAITING_BYTES)
 			capture_flush(c);
 	}
 	buf_add_char(&c->out, '"');
-	if (trail == OF_TEXTS)
-		forget_trail(c, trail);
+	if (trail == HIDING_TEXTS)
+		hiding_forget(&c->hiding, trail);
 }
 
 static void
 put_member(struct capture *c, const char *key, const char *text, size_t len)
 {
 	buf_printf(&c->out, ",\"%s\":", key);
-	put_text(c, OF_TEXTS, text, len);
+	put_text(c, HIDING_TEXTS, text, len);
 }
 
 static void
@@ -209,124 +145,12 @@ begin_line(struct capture *c, const char *kind)
 	return true;
 }
 
-/* -- secrets -------------------------------------------------------------- */
-
-static void
-add_secret(struct capture *c, const char *text, size_t len)
-{
-	struct record_secret *s = &c->secrets[c->n_secrets];
-	size_t keep;
-
-	if (len < SECRET_MIN || c->n_secrets == SECRETS_MAX)
-		return;
-	if (len > SECRET_MAX)
-		len = SECRET_MAX;
-	for (size_t i = 0; i < c->n_secrets; i++)
-		if (c->secrets[i].len == len &&
-		    memcmp(c->secrets[i].bytes, text, len) == 0)
-			return;
-	keep = error_key_prefix(text, len);
-	c->n_secrets++;
-	if (record_secret_init(s, text, len, keep) == -1)
-		give_up(c); /* rather than a file that tells it */
-	else
-		c->begins[s->bytes[0]] = true;
-}
-
-/* A header or parameter whose value nobody is to see. */
-static bool
-is_secret_name(const char *name, size_t len)
-{
-	static const char *const parts[] = { "key", "auth", "cookie", "secret",
-		"password", "credential", "sig" };
-	static const char end[] = "token";
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		for (size_t at = 0, n = strlen(parts[i]); at + n <= len; at++)
-			if (strncasecmp(name + at, parts[i], n) == 0)
-				return true;
-	return len >= sizeof(end) - 1 &&
-	       strncasecmp(
-		   name + len - (sizeof(end) - 1), end, sizeof(end) - 1) == 0;
-}
-
-/* ?name=value&name=value */
-static void
-add_query_secrets(struct capture *c, const char *query)
-{
-	while (*query != '\0') {
-		size_t name, value;
-
-		query++;
-		name = strcspn(query, "=&");
-		value = strcspn(query + name, "&");
-		if (value > 1 && is_secret_name(query, name))
-			add_secret(c, query + name + 1, value - 1);
-		query += name + value;
-	}
-}
-
-/* UPSTREAM_HEADERS, UPSTREAM_BODY: JSON objects, or NULL. */
-static void
-add_member_secrets(struct capture *c, const char *json)
-{
-	const cJSON *member;
-	struct json_doc doc;
-
-	if (json == NULL ||
-	    json_parse(&doc, json, strlen(json), NULL, NULL) == -1)
-		return;
-	cJSON_ArrayForEach(member, doc.root) {
-		const char *text = cJSON_GetStringValue(member);
-
-		if (text != NULL && strlen(text) >= HIDDEN_VALUE_MIN &&
-		    is_secret_name(member->string, strlen(member->string)))
-			add_secret(c, text, strlen(text));
-	}
-	json_doc_clear(&doc);
-}
-
-/* name=value; name=value */
-static void
-add_cookie_secrets(struct capture *c, const char *name, size_t name_len,
-    const char *text, size_t len)
-{
-	const char *end = text + len, *at = text, *stop;
-
-	if (name_len < 6 || strncasecmp(name + name_len - 6, "cookie", 6) != 0)
-		return;
-	while ((at = memchr(at, '=', (size_t)(end - at))) != NULL) {
-		at++;
-		stop = memchr(at, ';', (size_t)(end - at));
-		if (stop == NULL)
-			stop = end;
-		if (stop - at >= COOKIE_MIN)
-			add_secret(c, at, (size_t)(stop - at));
-		if (name_len > 6) /* Set-Cookie: the rest is no secret */
-			return;
-		at = stop;
-	}
-}
-
-static void
-add_secrets(struct capture *c, const struct settings *s)
-{
-	if (s->upstream_key != NULL)
-		add_secret(c, s->upstream_key, strlen(s->upstream_key));
-	for (size_t i = 0; i < s->n_proxy_keys; i++)
-		add_secret(c, s->proxy_keys[i], strlen(s->proxy_keys[i]));
-	add_query_secrets(c, s->upstream.query);
-	add_member_secrets(c, s->upstream_headers);
-	add_member_secrets(c, s->upstream_body);
-}
-
 /* -- lines ---------------------------------------------------------------- */
 
 void
 capture_header(struct capture *c, const char *line, size_t len)
 {
-	const char *colon = memchr(line, ':', len), *value, *blank;
-	size_t n;
+	const char *colon = memchr(line, ':', len), *value;
 
 	while (len > 0 && strchr("\r\n", line[len - 1]) != NULL)
 		len--;
@@ -340,17 +164,15 @@ capture_header(struct capture *c, const char *line, size_t len)
 	if (c->list == LIST)
 		buf_add_char(&c->out, ',');
 	c->list = LIST;
-	if (!is_secret_name(line, (size_t)(colon - line))) {
-		put_text(c, OF_TEXTS, line, len);
+	if (!hiding_is_name(line, (size_t)(colon - line))) {
+		put_text(c, HIDING_TEXTS, line, len);
 		return;
 	}
 	for (value = colon + 1; value < line + len && *value == ' '; value++)
 		continue;
-	n = (size_t)(line + len - value);
-	add_secret(c, value, n);
-	add_cookie_secrets(c, line, (size_t)(colon - line), value, n);
-	if ((blank = memchr(value, ' ', n)) != NULL) /* Bearer KEY */
-		add_secret(c, blank + 1, (size_t)(line + len - blank) - 1);
+	if (hiding_add_header(&c->hiding, line, (size_t)(colon - line), value,
+		(size_t)(line + len - value)) == -1)
+		give_up(c); /* rather than a file that tells it */
 	buf_add_char(&c->out, '"');
 	json_escape(&c->out, line, (size_t)(colon - line));
 	BUF_ADD_LIT(&c->out, ": ***\"");
@@ -450,7 +272,8 @@ capture_open(struct exchange *x, const struct buf *body, const char *message_id)
 		free(c);
 		return NULL;
 	}
-	add_secrets(c, s);
+	if (hiding_init(&c->hiding, s) == -1)
+		give_up(c);
 	if (begin_line(c, "capture")) {
 		put_number(c, "format", 1);
 		put_name(c, "version", VERSION);
@@ -486,7 +309,7 @@ capture_prepared(struct capture *c, const struct attempts *a,
 		learn_print(&a->known[i], words, sizeof(words));
 		if (i > 0)
 			buf_add_char(&c->out, ',');
-		put_text(c, OF_TEXTS, words, strlen(words));
+		put_text(c, HIDING_TEXTS, words, strlen(words));
 	}
 	buf_add_char(&c->out, ']');
 	end_line(c);
@@ -520,20 +343,20 @@ capture_try_end(
 	}
 	put_number(c, "draining", is_draining);
 	end_line(c);
-	forget_trail(c, OF_BYTES);
+	hiding_forget(&c->hiding, HIDING_BYTES);
 	capture_flush(c);
 }
 
 void
 capture_note(struct capture *c, const char *kind, const char *text, size_t len)
 {
-	int trail = strcmp(kind, "bytes") == 0 ? OF_BYTES : OF_TEXTS;
-
 	if (!begin_line(c, kind))
 		return;
 	if (text != NULL) {
 		BUF_ADD_LIT(&c->out, ",\"text\":");
-		put_text(c, trail, text, len);
+		put_text(c,
+		    strcmp(kind, "bytes") == 0 ? HIDING_BYTES : HIDING_TEXTS,
+		    text, len);
 	}
 	end_line(c);
 }
@@ -555,11 +378,10 @@ capture_close(struct capture *c)
 		return;
 	if (begin_line(c, "done"))
 		end_line(c);
-	forget_trail(c, OF_BYTES);
+	hiding_forget(&c->hiding, HIDING_BYTES);
 	capture_flush(c);
 	give_up(c);
-	for (size_t i = 0; i < c->n_secrets; i++)
-		record_secret_clear(&c->secrets[i]);
+	hiding_clear(&c->hiding);
 	buf_clear(&c->out);
 	free(c);
 }

@@ -278,12 +278,13 @@ test('bytes that are no text, cut anywhere, and pings come back as they were', a
 });
 
 test('no key is in a capture, not of one that the upstream echoes in pieces', async () => {
-	const secrets = [KEY, 'proxy-key-4711', 'client-key-4712', 'cookie-4713', 'header-secret-4714', 'query-4715'];
+	const secrets = [KEY, 'in/the/body/4716', 'proxy-key-4711', 'client-key-4712', 'cookie-4713', 'header-secret-4714', 'query-4715'];
 	const echo = JSON.stringify({ error: { message: `Incorrect API key provided: ${KEY}; saw ${secrets.join(' ')}` } });
 	const dir = join(top, String(count++));
+	const slashed = 'in\\/the\\/body\\/4716';
 	upstream.script(async (call, res) => {
 		res.writeHead(401, { 'set-cookie': 'session=cookie-4713', 'x-request-id': 'up-1' });
-		await drip(res, Buffer.from(echo), 3);
+		await drip(res, Buffer.from(echo.replace('saw', `saw ${slashed}`)), 3);
 		res.end();
 	});
 	await withProxy(
@@ -291,6 +292,7 @@ test('no key is in a capture, not of one that the upstream echoes in pieces', as
 		{
 			UPSTREAM_API_KEY: KEY,
 			PROXY_API_KEY: 'proxy-key-4711',
+			UPSTREAM_BODY: '{"api_key":"in/the/body/4716"}',
 			UPSTREAM_HEADERS: '{"X-Api-Secret":"header-secret-4714"}',
 			CAPTURE_DIR: dir,
 		},
@@ -310,13 +312,14 @@ test('no key is in a capture, not of one that the upstream echoes in pieces', as
 	const together = of(linesOf(file), 'bytes')
 		.map((l) => l.text)
 		.join('');
-	for (const s of secrets) {
+	for (const s of [...secrets, slashed]) {
 		assert.ok(!text.includes(s), `${s} is in the file`);
 		assert.ok(!together.includes(s), `${s} is in the pieces`);
 	}
 	assert.match(text, /sk-xx-Xx0Xx0Xx0Xx0Xx0Xx0/, 'but that there was one');
 	assert.match(text, /authorization: \*\*\*/i);
 	assert.match(text, /x-request-id: up-1/);
+	assert.match(upstream.last().text, /in\/the\/body/, 'it is sent all the same');
 	assertEqual(file);
 });
 
@@ -432,6 +435,26 @@ test('a disk that is full costs the rest of the file, one warning and no request
 		assert.equal(statSync(f).size, 100000);
 		assert.notEqual(replay(f).status, 2, 'what is there can be played');
 	}
+});
+
+test('a file has a ceiling, and says so where it was cut', async () => {
+	const content = '"'.repeat(9 * 1024 * 1024); // four bytes each, twice
+	const [file] = await captured(sayOk, async (p) =>
+		assertMessage(
+			await post(p.url, message({ messages: [{ role: 'user', content }] }), {
+				timeout: 60000,
+			}),
+		),
+	);
+	const text = readFileSync(file, 'latin1');
+	assert.ok(text.length > 60 * 1024 * 1024 && text.length <= 64 * 1024 * 1024);
+	assert.match(text.slice(-60), /\n\{"kind":"cut","bytes":\d+\}\n$/);
+	const r = replay(file);
+	assert.deepEqual([r.status, r.err], [
+		2,
+		`anthropic-proxy: ${file}: it was cut: the exchange was longer than a capture may be\n`,
+	]);
+	rmSync(file);
 });
 
 test('many at once, each in its own file', async () => {
