@@ -88,6 +88,8 @@ test('--help and --version print to standard output and exit 0', () =>
 				'--json',
 				'--write',
 				'--model',
+				'replay',
+				'--print',
 			])
 				assert.ok(r.out.includes(word), `${word} is not in the help`);
 		}
