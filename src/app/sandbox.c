@@ -26,11 +26,12 @@
 /*
  * What resolving names and trusting certificates read, at any time: whole
  * folders, since resolv.conf and its like are replaced by renaming.  Libraries
- * too, for name services and the like are loaded when first used.
+ * too, for name services and the like are loaded when first used, and the users
+ * of systemd, one of which we may be, lie with it.
  */
 static const char *const readable[] = { "/etc", "/usr", "/lib", "/lib64",
 	"/nix/store", "/gnu/store", "/run/systemd/resolve",
-	"/run/systemd/netif", "/run/resolvconf", "/run/NetworkManager",
+	"/run/systemd/userdb", "/run/resolvconf", "/run/NetworkManager",
 	"/var/lib/ca-certificates", "/dev/random", "/dev/urandom", "/proc/self",
 	"/sys/devices/system/cpu" };
 
@@ -150,7 +151,7 @@ sandbox_enter(const struct sandbox *s)
 	bool has_files;
 
 	if (!s->config->settings->sandbox) {
-		log_say(LOG_WARN, "sandbox: off (SANDBOX)");
+		log_say(LOG_INFO, "sandbox: off (SANDBOX)");
 		return;
 	}
 	has_files =

@@ -82,7 +82,7 @@ static const uint16_t allowed[] = {
 	SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept,
 	SYS_accept4, SYS_getsockname, SYS_getpeername, SYS_getsockopt,
 	SYS_setsockopt, SYS_shutdown, SYS_sendmmsg, SYS_recvmmsg,
-	SYS_sendfile,
+	SYS_sendfile, SYS_timerfd_create, SYS_timerfd_settime,
 	/* files */
 	SYS_openat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_faccessat,
 	SYS_readlinkat, SYS_getdents64, SYS_lseek, SYS_pread64, SYS_pwrite64,
