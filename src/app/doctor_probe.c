@@ -27,13 +27,6 @@ struct page {
 };
 
 static int
-on_head(void *cookie, const struct upstream_head *head)
-{
-	((struct page *)cookie)->head = *head;
-	return 0;
-}
-
-static int
 on_body(void *cookie, const char *bytes, size_t len)
 {
 	struct page *page = cookie;
@@ -57,7 +50,7 @@ fetch_list(struct prober *p, const char *completions, struct page *page,
 		.cancel = &p->cancel,
 		.total_timeout_ms = p->settings->first_byte_timeout_ms,
 		.max_reply_bytes = MAX_LIST,
-		.on_head = on_head,
+		.head = &page->head,
 		.on_body = on_body,
 		.cookie = page,
 	};
@@ -72,7 +65,6 @@ fetch_list(struct prober *p, const char *completions, struct page *page,
 	buf_add_str(&url, query);
 	call.url = buf_str(&url);
 	buf_reset(&page->body);
-	page->head = (struct upstream_head){ 0 };
 	upstream_perform(p->server->upstream, &call, result);
 	buf_clear(&url);
 }

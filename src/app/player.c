@@ -89,14 +89,13 @@ read_end(struct player *p, const struct recorded *line,
 static int
 play_line(const struct upstream_call *call, const struct recorded *line)
 {
-	struct upstream_head head;
 	struct buf bytes;
 	int rc = 0;
 
 	if (strcmp(line->kind, "head") == 0) {
-		read_head(line, &head);
-		if (head.status != 0) /* else broken off, or a 1xx */
-			rc = call->on_head(call->cookie, &head);
+		read_head(line, call->head);
+		if (call->head->status != 0) /* else broken off, or a 1xx */
+			rc = call->on_head(call->cookie, call->head);
 	} else if (strcmp(line->kind, "bytes") == 0) {
 		buf_init(&bytes, SIZE_MAX / 2);
 		recording_bytes(line, "text", &bytes);

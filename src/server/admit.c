@@ -13,6 +13,10 @@
 #include "server/settings.h"
 #include "wire/fault.h"
 
+/* Of all headers; below what the library can hold, so that it is we who say
+ * so. */
+#define MAX_HEAD_BYTES 8192
+
 /* What the head says of the body, gathered header by header. */
 struct framing {
 	unsigned lengths, codings; /* how often each header came */
@@ -20,6 +24,7 @@ struct framing {
 	const char *odd; /* a name that only begins like one */
 	const char *content_coding;
 	const char *expect;
+	size_t bytes;
 };
 
 static bool
@@ -33,6 +38,7 @@ see_header(void *cookie, const char *name, const char *value)
 {
 	struct framing *f = cookie;
 
+	f->bytes += strlen(name) + strlen(value) + 4;
 	if (strcasecmp(name, "content-length") == 0) {
 		f->lengths++;
 		f->length = value;
@@ -72,6 +78,10 @@ check_framing(struct exchange *x, struct admission *a, struct fault *why)
 	struct framing f = { 0 };
 
 	exchange_each_header(x, see_header, &f);
+	if (f.bytes > MAX_HEAD_BYTES)
+		return fault_set(why, FAULT_HEADERS_TOO_LARGE,
+		    "The request's headers are too large: %zu bytes > %d.",
+		    f.bytes, MAX_HEAD_BYTES);
 	if (f.odd != NULL || f.lengths > 1 || f.codings > 1 ||
 	    (f.lengths > 0 && f.codings > 0))
 		return fault_set(why, FAULT_BAD_REQUEST,

@@ -48,7 +48,7 @@ static struct error_context
 error_context(const struct attempts *a)
 {
 	return (struct error_context){
-		.client_model = a->request->model,
+		.client_model = a->env.client_model,
 		.host = a->settings->upstream.host,
 		.own_key = a->settings->upstream_key != NULL,
 		.now_unix = a->stage != NULL ? a->stage->now_unix
@@ -61,6 +61,7 @@ attempts_init(
     struct attempts *a, struct server *server, const struct settings *settings)
 {
 	*a = (struct attempts){ .server = server, .settings = settings };
+	buf_init(&a->sending, SIZE_MAX / 2);
 	buf_init(&a->events, settings->max_reply_bytes);
 	buf_init(&a->refusal, MAX_REFUSAL_BYTES);
 }
@@ -70,6 +71,7 @@ static int
 renew_stream(struct attempts *a)
 {
 	stream_free(a->stream);
+	a->env.fault = &a->fault;
 	a->stream = stream_new(&a->translation.terms, &a->env);
 	if (a->stream == NULL)
 		return fault_no_memory(&a->fault);
@@ -100,7 +102,7 @@ on_head(void *cookie, const struct upstream_head *head)
 {
 	struct attempts *a = cookie;
 
-	a->head = *head;
+	(void)head;
 	a->has_head = true;
 	capture_head(a->capture, head->status);
 	return 0;
@@ -135,6 +137,16 @@ static int
 on_read(void *cookie)
 {
 	return deliver(cookie);
+}
+
+/* The request is with the upstream: its bytes need not be kept. */
+static int
+on_sent(void *cookie)
+{
+	struct attempts *a = cookie;
+
+	buf_clear(&a->sending);
+	return 0;
 }
 
 static int
@@ -184,18 +196,9 @@ fault_of_break(struct attempts *a, struct fault *why)
 		error_from_cause(a->result.cause, a->result.detail, &ctx, why);
 }
 
-/* Takes the machine's own verdict, if it has one. */
-static void
-take_verdict(struct attempts *a)
-{
-	const struct fault *found = stream_fault(a->stream);
-
-	if (found->kind != FAULT_NONE && a->fault.kind == FAULT_NONE)
-		a->fault = *found;
-}
-
-/* What became of the try: sets a->fault, or leaves it NONE when complete. */
-static void
+/* What became of the try: sets a->fault, or leaves it NONE when complete.
+ * Not inlined: its fault would be on the stack of the call before it. */
+__attribute__((noinline)) static void
 settle(struct attempts *a)
 {
 	struct fault broke = { 0 };
@@ -220,7 +223,6 @@ settle(struct attempts *a)
 		fault_of_break(a, &broke);
 		stream_abort(a->stream, &broke, &a->events);
 	}
-	take_verdict(a);
 	stream_refusal(a->stream, &a->refusal);
 }
 
@@ -341,6 +343,7 @@ learn(struct attempts *a)
 	struct lesson lesson;
 
 	if (status == 0 || a->lessons >= MAX_LESSONS ||
+	    a->translation.body == NULL ||
 	    !learn_from_refusal(
 		status, body, len, a->translation.body, &lesson))
 		return false;
@@ -360,32 +363,33 @@ learn(struct attempts *a)
 /* -- one try -------------------------------------------------------------- */
 
 static void
-call_upstream(struct attempts *a, const char *url, const struct buf *body)
+call_upstream(struct attempts *a, const char *url)
 {
 	struct upstream_call call = {
 		.settings = a->settings,
 		.method = "POST",
 		.url = url,
-		.body = body->data,
-		.body_len = body->len,
+		.body = a->sending.data,
+		.body_len = a->sending.len,
 		.client_key = prepare_key(a),
 		.want_events = a->translation.upstream_stream,
+		.head = &a->head,
 		.cancel = a->cancel,
 		.max_reply_bytes = a->settings->max_reply_bytes,
 		.on_head = on_head,
 		.on_body = on_body,
 		.on_read = on_read,
+		.on_sent = on_sent,
 		.on_tick = on_tick,
 		.on_head_line = a->capture != NULL ? on_head_line : NULL,
 		.cookie = a,
 	};
 
-	verbose_body(a->settings, "to upstream", body->data, body->len);
+	verbose_body(a->settings, "to upstream", call.body, call.body_len);
 	a->has_head = false;
-	memset(&a->head, 0, sizeof(a->head));
 	buf_reset(&a->refusal);
 	a->tries++;
-	capture_try(a->capture, url, body);
+	capture_try(a->capture, url, &a->sending);
 	if (a->stage != NULL)
 		a->stage->perform(a->stage->cookie, &call, &a->result);
 	else
@@ -417,19 +421,17 @@ try_once(struct attempts *a)
 {
 	const struct upstream_target *up = &a->settings->upstream;
 	bool other = lessons_prefers_other_url(a->server->lessons, up->base);
-	struct buf body;
 
-	buf_init(&body, SIZE_MAX / 2);
+	buf_reset(&a->sending);
 	if (renew_stream(a) == -1)
 		return;
-	if (json_print(a->translation.body, &body) == -1) {
+	if (json_print(a->translation.body, &a->sending) == -1) {
 		fault_no_memory(&a->fault);
 	} else {
 		call_upstream(a,
-		    other && up->other_url != NULL ? up->other_url : up->url,
-		    &body);
+		    other && up->other_url != NULL ? up->other_url : up->url);
 		if (!other && is_wrong_path(a)) {
-			call_upstream(a, up->other_url, &body);
+			call_upstream(a, up->other_url);
 			if (a->has_head && is_success(a->head.status) &&
 			    lessons_prefer_other_url(a->server->lessons,
 				up->base, true, (long long)time(NULL)))
@@ -439,7 +441,6 @@ try_once(struct attempts *a)
 		}
 		settle(a);
 	}
-	buf_clear(&body);
 }
 
 /* Tells the scales what the upstream counted. */
@@ -454,7 +455,7 @@ calibrate(struct attempts *a)
 }
 
 /* A ping has begun the answer: the lesson is for the next request. */
-static void
+__attribute__((noinline)) static void
 learn_for_later(struct attempts *a)
 {
 	struct fault told = a->fault;
@@ -523,9 +524,25 @@ attempts_say_nothing(struct attempts *a)
 	if (stream_push(a->stream, completion, strlen(completion),
 		&a->events) == STREAM_OPEN)
 		stream_finish(a->stream, &a->events);
-	take_verdict(a);
 	if (a->deliver != NULL)
 		deliver(a);
+}
+
+bool
+attempts_is_answering(const struct attempts *a)
+{
+	return a->delivered && a->has_head && is_success(a->head.status) &&
+	       stream_fault(a->stream)->kind == FAULT_NONE;
+}
+
+void
+attempts_forget_request(struct attempts *a)
+{
+	cJSON_Delete(a->translation.body);
+	a->translation.body = NULL;
+	a->request = NULL;
+	a->context.extra_body = NULL;
+	a->context.extra_doc = NULL;
 }
 
 void
@@ -534,6 +551,7 @@ attempts_clear(struct attempts *a)
 	stream_free(a->stream);
 	a->stream = NULL;
 	translation_clear(&a->translation);
+	buf_clear(&a->sending);
 	buf_clear(&a->events);
 	buf_clear(&a->refusal);
 }

@@ -65,11 +65,10 @@ struct attempts {
 	unsigned tries, retries, lessons;
 
 	/* private */
-	struct buf events, refusal;
+	struct buf sending, events, refusal;
 	long long delivered_ms;
 	int64_t estimate; /* of the prompt, before any calibration */
-	struct lesson known[LESSONS_PER_MODEL];
-	size_t n_known;
+	size_t n_known;	  /* lessons that made the last try */
 	bool has_head;
 };
 
@@ -84,6 +83,13 @@ void attempts_run(struct attempts *a);
 /* The empty message of max_tokens 0, out of the same machine: a cache was
  * filled, nothing said. */
 void attempts_say_nothing(struct attempts *a);
+
+/* True once an answer has begun to go out: no other try will follow. */
+bool attempts_is_answering(const struct attempts *a);
+
+/* Frees what only another try would need; see attempts_is_answering().  The
+ * request and the extra body may go then as well. */
+void attempts_forget_request(struct attempts *a);
 
 void attempts_clear(struct attempts *a);
 

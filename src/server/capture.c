@@ -295,6 +295,8 @@ capture_prepared(struct capture *c, const struct attempts *a,
 {
 	const char *base = a->settings->upstream.base;
 	char words[128];
+	struct lesson known[LESSONS_PER_MODEL];
+	size_t n;
 
 	if (!begin_line(c, "prepared"))
 		return;
@@ -305,8 +307,10 @@ capture_prepared(struct capture *c, const struct attempts *a,
 	put_number(c, "other_url",
 	    lessons_prefers_other_url(a->server->lessons, base));
 	BUF_ADD_LIT(&c->out, ",\"lessons\":[");
-	for (size_t i = 0; i < a->n_known; i++) {
-		learn_print(&a->known[i], words, sizeof(words));
+	n = lessons_get(a->server->lessons, base, a->context.model, known,
+	    LESSONS_PER_MODEL);
+	for (size_t i = 0; i < n; i++) {
+		learn_print(&known[i], words, sizeof(words));
 		if (i > 0)
 			buf_add_char(&c->out, ',');
 		put_text(c, HIDING_TEXTS, words, strlen(words));

@@ -32,8 +32,9 @@
 #include "server/upstream.h"
 #include "wire/fault.h"
 
-/* Of the library, per connection: request headers beyond it are a 431. */
-#define CONNECTION_MEMORY_BYTES (16 * 1024)
+/* Of the library, per connection: what admit() lets in and the answer's head
+ * fit; a request's head beyond it gets the library's own 431. */
+#define CONNECTION_MEMORY_BYTES (12 * 1024)
 /* What a stream needs: client, pipe (2), upstream, libcurl's wake-up (2). */
 #define FDS_PER_CONNECTION 6
 #define FDS_RESERVED	   128

@@ -11,6 +11,7 @@
 
 #if defined(__GLIBC__) && !defined(PORTABLE)
 #include <malloc.h>
+#include <unistd.h>
 
 /* What is larger is mapped by itself and leaves as it is freed.  Left alone,
  * the C library moves the border up with what it has seen, to 32 MiB. */
@@ -21,8 +22,11 @@
 void
 memory_set_up(void)
 {
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_ARENA_MAX, cores > 2 ? (int)cores : 2);
 }
 
 void
@@ -46,12 +50,15 @@ memory_trim(void)
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* More than this function and the system call below it have on the stack. */
+#define OWN_FRAME_BYTES 512
+
 void
 memory_trim_stack(void)
 {
-	char here;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t top = ((uintptr_t)&here & ~(page - 1)) - page;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t top = (here - OWN_FRAME_BYTES) & ~(page - 1);
 
 	madvise((void *)(top - POOL_STACK_BYTES / 2), POOL_STACK_BYTES / 2,
 	    MADV_DONTNEED);

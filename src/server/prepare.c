@@ -83,20 +83,28 @@ weigh(struct attempts *a)
 	return 0;
 }
 
+/* Does what earlier refusals taught.  By itself, so that the list is not on
+ * the stack of all that follows. */
+__attribute__((noinline)) static void
+mend_as_known(struct attempts *a)
+{
+	struct lesson known[LESSONS_PER_MODEL];
+
+	a->n_known = lessons_get(a->server->lessons, a->settings->upstream.base,
+	    a->context.model, known, LESSONS_PER_MODEL);
+	for (size_t i = 0; i < a->n_known; i++)
+		learn_mend(&known[i], a->translation.body);
+}
+
 int
 prepare_again(struct attempts *a)
 {
-	const char *base = a->settings->upstream.base;
-
 	translation_clear(&a->translation);
-	a->n_known = lessons_get(a->server->lessons, base, a->context.model,
-	    a->known, LESSONS_PER_MODEL);
 	a->context.profile = &a->profile;
 	if (request_translate(
 		a->request, &a->context, &a->translation, &a->fault) == -1)
 		return -1;
-	for (size_t i = 0; i < a->n_known; i++)
-		learn_mend(&a->known[i], a->translation.body);
+	mend_as_known(a);
 	return weigh(a);
 }
 

@@ -50,7 +50,9 @@ struct relay {
 	int client_fd;
 	/* The worker's own: the exchange may end before it does. */
 	struct buf body;
-	char *client_key, *session_id; /* or NULL */
+	char *client_key, *session_id, *asked_model; /* or NULL */
+	bool has_forgotten;
+	unsigned deliveries;
 	struct message_request request;
 	struct json_doc extra; /* UPSTREAM_BODY */
 	struct attempts attempts;
@@ -65,8 +67,8 @@ struct relay {
 	pthread_cond_t changed;
 	enum relay_state state;
 	int pipe_read, pipe_write; /* -1: not open */
-	struct upstream_head head; /* as it was when that was decided */
-	int holders;		   /* worker, connection */
+	bool has_head; /* had it, when that was decided: it stays as it is */
+	int holders;   /* worker, connection */
 };
 
 /* -- making and freeing --------------------------------------------------- */
@@ -132,6 +134,7 @@ relay_drop(struct relay *r)
 	buf_clear(&r->body);
 	free(r->client_key);
 	free(r->session_id);
+	free(r->asked_model);
 	cancel_clear(&r->cancel);
 	settings_drop(r->settings);
 	pthread_cond_destroy(&r->changed);
@@ -180,6 +183,8 @@ parse(struct relay *r, bool count_only, struct fault *why)
 		return fault_set(why, FAULT_BAD_REQUEST,
 		    "model: String should have at most %d bytes",
 		    MAX_MODEL_BYTES);
+	if ((r->asked_model = strdup(r->request.model)) == NULL)
+		return fault_no_memory(why);
 	if (extra != NULL)
 		return json_parse(
 		    &r->extra, extra, strlen(extra), &limits, why);
@@ -219,7 +224,8 @@ prepare(struct relay *r, bool count_only)
 	a->began_ms = r->flight.began_ms;
 	a->client_key = r->client_key;
 	a->context = (struct request_context){
-		.model = model_route(&r->settings->routes, req->model, thinks),
+		.model =
+		    model_route(&r->settings->routes, r->asked_model, thinks),
 		.session_id = r->session_id,
 		.extra_body = r->extra.root,
 		.extra_doc = &r->extra,
@@ -233,9 +239,9 @@ prepare(struct relay *r, bool count_only)
 		.max_reply_bytes = r->settings->max_reply_bytes,
 		.host = r->settings->upstream.host,
 		.own_key = r->settings->upstream_key != NULL,
-		.client_model = req->model,
+		.client_model = r->asked_model,
 	};
-	r->flight.asked = req->model;
+	r->flight.asked = r->asked_model;
 	r->flight.used = a->context.model;
 	r->flight.chosen_by =
 	    model_chosen_by(&r->settings->routes, req->model, thinks);
@@ -326,7 +332,7 @@ decide(struct relay *r, enum relay_state state)
 	pthread_mutex_lock(&r->lock);
 	if (r->state == RELAY_UNDECIDED) {
 		r->state = state;
-		r->head = r->attempts.head;
+		r->has_head = r->attempts.head.status != 0;
 	}
 	pthread_cond_signal(&r->changed);
 	pthread_mutex_unlock(&r->lock);
@@ -348,6 +354,17 @@ note_first(struct relay *r, const struct buf *events)
 	decide(r, RELAY_STREAMING);
 }
 
+/* A long stream does not hold on to what it answers. */
+static void
+forget_request(struct relay *r)
+{
+	attempts_forget_request(&r->attempts);
+	message_request_clear(&r->request);
+	json_doc_clear(&r->extra);
+	buf_clear(&r->body);
+	r->has_forgotten = true;
+}
+
 /* On the worker. */
 static int
 deliver_events(void *cookie, struct buf *events)
@@ -361,6 +378,11 @@ deliver_events(void *cookie, struct buf *events)
 	    r->settings->client_stall_timeout_ms, &r->cancel);
 	r->out_bytes += events->len;
 	buf_reset(events);
+	if (!r->has_forgotten && attempts_is_answering(&r->attempts))
+		forget_request(r);
+	/* By now chunks repeat, and no deep parsing follows. */
+	if (++r->deliveries == 2)
+		memory_trim_stack();
 	return rc;
 }
 
@@ -435,7 +457,8 @@ serve_stream(struct relay *r)
 	if (!(works = start_work(r) == 0))
 		log_end(r);
 	if (works && wait_for_decision(r) == RELAY_STREAMING) {
-		ratelimit_pass(x, &r->head);
+		if (r->has_head)
+			ratelimit_pass(x, &r->attempts.head);
 		if (exchange_answer_pipe(x, r->pipe_read, stream_done, r) ==
 		    0) {
 			memory_trim_stack();
@@ -445,7 +468,8 @@ serve_stream(struct relay *r)
 	} else {
 		if (r->pipe_read != -1)
 			close(r->pipe_read);
-		ratelimit_pass(x, &r->head);
+		if (r->has_head)
+			ratelimit_pass(x, &r->attempts.head);
 		if (!r->attempts.client_gone)
 			answer_fault(r);
 	}
@@ -486,7 +510,7 @@ relay_messages(struct server *server, struct exchange *x)
 	if (prepare(r, false) == -1) {
 		log_end(r);
 		answer_fault(r);
-	} else if (r->request.stream) {
+	} else if (r->flight.stream) {
 		serve_stream(r);
 		return;
 	} else {

@@ -67,35 +67,50 @@ random_bytes(unsigned char *out, size_t len)
 
 /*
  * Random bytes in store, since asking for a few costs as much as asking for
- * many.  What was used is wiped; a child process starts with none.
+ * many, and OpenSSL keeps a generator for each thread that asks.  What was
+ * used is wiped; a child process starts with none.
  */
-static _Thread_local struct {
-	unsigned char bytes[256];
+static struct {
+	pthread_mutex_t lock;
+	unsigned char bytes[1024];
 	size_t left; /* at the end of them */
-} store;
+} store = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* A child must not find the lock taken by a thread that it has not. */
+static void
+lock_store(void)
+{
+	pthread_mutex_lock(&store.lock);
+}
+
+static void
+unlock_store(void)
+{
+	pthread_mutex_unlock(&store.lock);
+}
 
 static void
 forget_store(void)
 {
 	OPENSSL_cleanse(store.bytes, sizeof(store.bytes));
 	store.left = 0;
+	unlock_store();
 }
 
 static void
 watch_forks(void)
 {
-	if (pthread_atfork(NULL, NULL, forget_store) != 0)
+	if (pthread_atfork(lock_store, unlock_store, forget_store) != 0)
 		abort();
 }
 
+/* Under the lock. */
 static unsigned char
 random_byte(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	unsigned char *at, byte;
 
 	if (store.left == 0) {
-		pthread_once(&once, watch_forks);
 		random_bytes(store.bytes, sizeof(store.bytes));
 		store.left = sizeof(store.bytes);
 	}
@@ -108,15 +123,19 @@ random_byte(void)
 void
 secret_random_text(char *out, size_t len)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	size_t filled = 0;
 	unsigned byte;
 
+	pthread_once(&once, watch_forks);
+	lock_store();
 	while (filled < len) {
 		byte = random_byte();
 		/* 248 = 4 * 62: what lies above would favour some letters. */
 		if (byte < 248)
 			out[filled++] = base62[byte % 62];
 	}
+	unlock_store();
 }
 
 void

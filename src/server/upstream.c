@@ -53,13 +53,11 @@ struct run {
 	struct handle *handle;
 	struct cancel *cancel;
 	struct deadline deadline;
-	struct upstream_head head;
 	struct curl_slist *lines;
 	size_t max_reply_bytes, head_bytes, body_bytes;
 	size_t read_bytes; /* of the body, since the last end_read() */
 	long long started, last_tick; /* on deadline_now_ms()'s clock */
-	bool has_head, is_stopped, is_late, is_too_large, is_no_http;
-	char curl_error[CURL_ERROR_SIZE];
+	bool has_head, is_sent, is_stopped, is_late, is_too_large, is_no_http;
 };
 
 /* -- what libcurl calls --------------------------------------------------- */
@@ -88,14 +86,14 @@ end_head(struct run *r)
 	curl_easy_getinfo(r->handle->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200)
 		return 0;
-	r->head.status = (int)status;
+	r->call->head->status = (int)status;
 	r->has_head = true;
 	now = deadline_now_ms();
 	if (status < 500)
 		atomic_store(&r->upstream->heard_ms, now);
 	deadline_pause(&r->deadline, now);
 	if (r->call->on_head != NULL)
-		rc = r->call->on_head(r->call->cookie, &r->head);
+		rc = r->call->on_head(r->call->cookie, r->call->head);
 	deadline_resume(&r->deadline);
 	r->is_stopped |= rc == -1;
 	return rc;
@@ -117,11 +115,11 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 	else if (r->has_head)
 		; /* a trailer */
 	else if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
-		memset(&r->head, 0, sizeof(r->head));
+		memset(r->call->head, 0, sizeof(*r->call->head));
 	else if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
 		rc = end_head(r);
 	else
-		headers_read_line(&r->head, line, len);
+		headers_read_line(r->call->head, line, len);
 	return rc == -1 || r->is_no_http ? 0 : len;
 }
 
@@ -180,6 +178,14 @@ tick(struct run *r, long long now_ms)
 	return rc;
 }
 
+/* An answer may begin while the request is still being sent. */
+static int
+end_request(struct run *r)
+{
+	r->is_sent = true;
+	return r->call->on_sent(r->call->cookie);
+}
+
 /* Comes after each read, however many chunks it held, and at least once a
  * second. */
 static int
@@ -190,12 +196,16 @@ on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
 	long long now = deadline_now_ms();
 	int rc = 0;
 
-	(void)down_total, (void)down, (void)up_total, (void)up;
+	(void)down_total, (void)down, (void)up_total;
 	r->is_late |= r->read_bytes == 0 && deadline_is_over(&r->deadline, now);
 	if (r->is_late || handle_is_cancelled(r->handle))
 		return 1;
 	if (r->read_bytes > 0)
 		rc = end_read(r, now);
+	if (rc == 0 && !r->is_sent && r->has_head &&
+	    r->call->head->status < 300 && r->call->on_sent != NULL &&
+	    (size_t)up >= r->call->body_len)
+		rc = end_request(r);
 	if (rc == 0 && r->call->on_tick != NULL &&
 	    now - r->last_tick >= TICK_MS)
 		rc = tick(r, now);
@@ -231,11 +241,20 @@ add_line(struct curl_slist **lines, const char *line)
 	return more != NULL;
 }
 
+static int
+say_not_asked(
+    const struct run *r, const char *why, struct upstream_result *result)
+{
+	failure_say(
+	    result, CAUSE_PROTOCOL, r->call->url, " was not asked: %s", why);
+	return -1;
+}
+
 /* `Name;` is how libcurl is told of an empty value; `Name:` takes a header
  * out that it would add by itself.  Not inlined: the list would
  * stay on the stack of a stream for as long as it lasts. */
 __attribute__((noinline)) static int
-set_headers(struct run *r, char *err, size_t cap)
+set_headers(struct run *r, struct upstream_result *result)
 {
 	const struct headers_wanted wanted = {
 		.settings = r->call->settings,
@@ -244,12 +263,13 @@ set_headers(struct run *r, char *err, size_t cap)
 		.want_events = r->call->want_events,
 	};
 	struct headers headers = { .n = 0 };
+	char err[200] = "";
 	bool is_whole;
 	struct buf line;
 
-	if (headers_build(&headers, &wanted, err, cap) == -1) {
+	if (headers_build(&headers, &wanted, err, sizeof(err)) == -1) {
 		headers_clear(&headers);
-		return -1;
+		return say_not_asked(r, err, result);
 	}
 	is_whole = add_line(&r->lines, "Expect:") &&
 		   add_line(&r->lines, "Accept-Encoding:");
@@ -267,10 +287,8 @@ set_headers(struct run *r, char *err, size_t cap)
 	}
 	buf_clear(&line);
 	headers_clear(&headers);
-	if (!is_whole)
-		snprintf(err, cap, "out of memory");
 	curl_easy_setopt(r->handle->easy, CURLOPT_HTTPHEADER, r->lines);
-	return is_whole ? 0 : -1;
+	return is_whole ? 0 : say_not_asked(r, "out of memory", result);
 }
 
 static void
@@ -288,7 +306,7 @@ set_request(struct run *r)
 	} else {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	}
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->curl_error);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->handle->error);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -366,7 +384,7 @@ judge(struct run *r, CURLcode code, struct upstream_result *result)
 {
 	const struct failure failure = {
 		.code = code,
-		.curl_error = r->curl_error,
+		.curl_error = r->handle->error,
 		.url = r->call->url,
 		.has_asked = r->deadline.asked != 0,
 		.has_answered = r->deadline.answered != 0,
@@ -404,7 +422,7 @@ report(struct run *r, CURLcode code, struct upstream_result *result)
 	judge(r, code, result);
 	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-	result->status = r->has_head ? r->head.status : 0;
+	result->status = r->has_head ? r->call->head->status : 0;
 	result->sent = r->deadline.asked != 0 && request_bytes > 0;
 	result->reused = r->deadline.asked != 0 && connects == 0;
 	atomic_fetch_add(&r->upstream->opened, (unsigned long)connects);
@@ -420,6 +438,8 @@ run_init(struct run *r, const struct upstream_call *call, struct handle *h)
 	const struct settings *s = call->settings;
 
 	memset(r, 0, sizeof(*r));
+	memset(call->head, 0, sizeof(*call->head));
+	h->error[0] = '\0';
 	r->call = call;
 	r->handle = h;
 	r->max_reply_bytes = call->max_reply_bytes > 0 ? call->max_reply_bytes
@@ -434,13 +454,12 @@ run_init(struct run *r, const struct upstream_call *call, struct handle *h)
 
 /* The blocking call, reached by cancels and short deadlines. */
 static void
-ask(struct upstream *u, struct run *r, struct cancel *c,
-    struct upstream_result *result)
+ask(struct upstream *u, struct run *r, struct upstream_result *result)
 {
 	CURLcode code;
 
-	handle_attach(r->handle, c);
-	r->deadline.cancel = c;
+	handle_attach(r->handle, r->call->cancel);
+	r->deadline.cancel = r->call->cancel;
 	deadlines_add(u->deadlines, &r->deadline);
 	code = curl_easy_perform(r->handle->easy);
 	deadlines_remove(u->deadlines, &r->deadline);
@@ -452,23 +471,15 @@ static void
 perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
     struct upstream_result *result)
 {
-	char err[200] = "out of memory";
-	struct cancel own;
 	struct run r;
 
 	run_init(&r, call, h);
 	r.upstream = u;
-	if (set_headers(&r, err, sizeof(err)) == -1 ||
-	    (call->cancel == NULL && cancel_init(&own) == -1)) {
-		failure_say(result, CAUSE_PROTOCOL, call->url,
-		    " was not asked: %s", err);
+	if (set_headers(&r, result) == -1)
 		goto out;
-	}
 	set_request(&r);
 	set_connection(&r);
-	ask(u, &r, call->cancel != NULL ? call->cancel : &own, result);
-	if (call->cancel == NULL)
-		cancel_clear(&own);
+	ask(u, &r, result);
 out:
 	unset(&r);
 	curl_slist_free_all(r.lines);
@@ -501,6 +512,25 @@ upstream_free(struct upstream *u)
 	free(u);
 }
 
+/* A call that nobody can cancel; not inlined, for the sake of the others'
+ * stacks. */
+__attribute__((noinline)) static void
+perform_alone(struct upstream *u, const struct upstream_call *call,
+    struct upstream_result *result)
+{
+	struct upstream_call own = *call;
+	struct cancel cancel;
+
+	if (cancel_init(&cancel) == -1) {
+		failure_say(result, CAUSE_CONNECT, call->url,
+		    " was not asked: out of memory");
+		return;
+	}
+	own.cancel = &cancel;
+	upstream_perform(u, &own, result);
+	cancel_clear(&cancel);
+}
+
 void
 upstream_perform(struct upstream *u, const struct upstream_call *call,
     struct upstream_result *result)
@@ -508,7 +538,11 @@ upstream_perform(struct upstream *u, const struct upstream_call *call,
 	struct handle *h;
 
 	memset(result, 0, sizeof(*result));
-	if (call->cancel != NULL && cancel_reason(call->cancel)) {
+	if (call->cancel == NULL) {
+		perform_alone(u, call, result);
+		return;
+	}
+	if (cancel_reason(call->cancel)) {
 		result->end = UPSTREAM_CANCELLED;
 		return;
 	}

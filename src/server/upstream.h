@@ -32,13 +32,14 @@ struct upstream_call {
 	const struct settings *settings;
 	const char *method; /* "POST" or "GET" */
 	const char *url;
-	const char *body; /* borrowed; NULL for GET */
+	const char *body; /* borrowed, at least until on_sent; NULL for GET */
 	size_t body_len;
 	const char *client_key; /* the client's own credential, or NULL; used
 				   where no key is configured */
 	bool want_events;	/* Accept: text/event-stream */
 	bool fresh_connection;	/* do not use a kept one */
-	struct cancel *cancel;	/* may be NULL */
+	struct upstream_head *head; /* the caller's; all of it by on_head */
+	struct cancel *cancel;	    /* may be NULL */
 	long first_byte_timeout_ms, idle_timeout_ms; /* 0: the settings' */
 	long total_timeout_ms;			     /* 0: none */
 	size_t max_reply_bytes; /* inflated; 0: the settings' */
@@ -52,6 +53,9 @@ struct upstream_call {
 	 * behind the last of all.  May wait for the client.
 	 */
 	int (*on_read)(void *cookie);
+	/* Once, early in an answer that is a success: the body has been sent
+	 * and is not read again.  May be left out. */
+	int (*on_sent)(void *cookie);
 	/* About once a second, also in silence, before the head too;
 	 * silent_ms: since the last byte (or the start). */
 	int (*on_tick)(void *cookie, long silent_ms);

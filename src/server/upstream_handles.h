@@ -20,6 +20,7 @@ struct handle {
 	long long idle_since_ms;
 	int sockets[CANCEL_SOCKETS]; /* -1: free */
 	struct cancel *cancel;	     /* of the call it now makes, or NULL */
+	char error[CURL_ERROR_SIZE]; /* libcurl's own words for it */
 };
 
 /* Once per process: starts and ends libcurl. */

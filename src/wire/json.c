@@ -117,16 +117,19 @@ fill_string(cJSON *item, const char *text, size_t len)
 	return true;
 }
 
-/* Writes the places into the items; both are in the same order.  False when
- * out of memory. */
+/*
+ * Writes the places into the items behind `item` and below them; both are in
+ * the same order.  False when out of memory.  Calls itself no deeper than the
+ * scan has let in: a list of parents for that depth would be on the stack of
+ * every small text.
+ */
 static bool
-attach_places(const struct json_doc *doc, const struct json_scan *scan)
+attach_places(
+    const struct json_doc *doc, cJSON *item, const struct json_place **next)
 {
-	cJSON *parents[JSON_DEPTH_CEILING], *item = doc->root;
-	const struct json_place *place = scan->places;
-	size_t depth = 0;
+	for (; item != NULL; item = item->next) {
+		const struct json_place *place = (*next)++;
 
-	while (item != NULL) {
 		item->valuedouble = place->offset;
 		item->valueint = (int)place->len;
 		if (place->key_has_nul)
@@ -135,15 +138,8 @@ attach_places(const struct json_doc *doc, const struct json_scan *scan)
 		    !fill_string(
 			item, doc->text + place->offset + 1, place->len - 2))
 			return false;
-		place++;
-		if (item->child != NULL) {
-			parents[depth++] = item;
-			item = item->child;
-			continue;
-		}
-		while (item->next == NULL && depth > 0)
-			item = parents[--depth];
-		item = item->next;
+		if (!attach_places(doc, item->child, next))
+			return false;
 	}
 	return true;
 }
@@ -155,6 +151,7 @@ build(struct json_doc *doc, const struct json_scan *scan, struct fault *why)
 	const unsigned harm = JSON_FOUND_NUL | JSON_FOUND_LONE |
 			      JSON_FOUND_LONG_NUMBER | JSON_FOUND_LONG_STRING;
 	size_t len = doc->len;
+	const struct json_place *first = scan->places;
 	const char *end;
 	char *skeleton = NULL;
 
@@ -167,7 +164,7 @@ build(struct json_doc *doc, const struct json_scan *scan, struct fault *why)
 	if (doc->root == NULL)
 		return fault_no_memory(why);
 	doc->has_nul_key = (scan->found & JSON_FOUND_NUL_KEY) != 0;
-	if (attach_places(doc, scan))
+	if (attach_places(doc, doc->root, &first))
 		return 0;
 	cJSON_Delete(doc->root);
 	doc->root = NULL;
@@ -179,10 +176,11 @@ json_parse(struct json_doc *doc, const char *text, size_t len,
     const struct json_limits *limits, struct fault *why)
 {
 	struct json_scan scan;
+	struct json_room room;
 	int rc;
 
 	*doc = (struct json_doc){ .text = text, .len = len };
-	if (json_scan(&scan, text, len, limits, true) == JSON_SCAN_OK)
+	if (json_scan(&scan, &room, text, len, limits, true) == JSON_SCAN_OK)
 		rc = build(doc, &scan, why);
 	else
 		rc = tell(&scan, CLIENT, why);
@@ -247,16 +245,18 @@ json_parse_lenient(struct json_doc *doc, const char *text, size_t len,
     const struct json_limits *limits, struct fault *why)
 {
 	struct json_scan scan;
+	struct json_room room;
 	int rc;
 
 	if (len >= 3 && memcmp(text, BYTE_ORDER_MARK, 3) == 0)
 		text += 3, len -= 3;
 	*doc = (struct json_doc){ .text = text, .len = len };
-	if (json_scan(&scan, text, len, limits, true) == JSON_SCAN_BAD_BYTES) {
+	if (json_scan(&scan, &room, text, len, limits, true) ==
+	    JSON_SCAN_BAD_BYTES) {
 		json_scan_clear(&scan);
 		if (repair(doc) == -1)
 			return fault_no_memory(why);
-		json_scan(&scan, doc->text, doc->len, limits, true);
+		json_scan(&scan, &room, doc->text, doc->len, limits, true);
 	}
 	if (scan.result == JSON_SCAN_OK)
 		rc = build(doc, &scan, why);
@@ -279,6 +279,7 @@ json_check(
     const char *text, size_t len, char type, const struct json_limits *limits)
 {
 	struct json_scan scan;
+	struct json_room room;
 	size_t at = 0;
 	int rc = -1;
 
@@ -287,7 +288,7 @@ json_check(
 		at++;
 	if (at == len || (type != 0 && text[at] != type))
 		return -1;
-	if (json_scan(&scan, text, len, limits, false) == JSON_SCAN_OK)
+	if (json_scan(&scan, &room, text, len, limits, false) == JSON_SCAN_OK)
 		rc = 0;
 	json_scan_clear(&scan);
 	return rc;

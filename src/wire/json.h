@@ -73,6 +73,9 @@ void json_doc_clear(struct json_doc *doc);
 int json_check(
     const char *text, size_t len, char type, const struct json_limits *limits);
 
+/* Whether `text`, quotes included, is one valid string and nothing else. */
+bool json_is_string(const char *text, size_t len);
+
 /* -- looking things up ---------------------------------------------------- */
 
 /*

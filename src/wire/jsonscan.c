@@ -237,16 +237,32 @@ grow(struct json_scan *s)
 	size_t cap = s->cap * 2;
 	struct json_place *places;
 
-	places = realloc(
-	    s->places == s->first ? NULL : s->places, cap * sizeof(*places));
+	places = realloc(s->places == s->room->places ? NULL : s->places,
+	    cap * sizeof(*places));
 	if (places == NULL) {
 		s->result = JSON_SCAN_NO_MEMORY;
 		return false;
 	}
-	if (s->places == s->first)
-		memcpy(places, s->first, sizeof(s->first));
+	if (s->places == s->room->places)
+		memcpy(places, s->places, sizeof(s->room->places));
 	s->places = places;
 	s->cap = cap;
+	return true;
+}
+
+/* Makes room for every depth at once: few texts go beyond the first. */
+static bool
+grow_open(struct json_scan *s)
+{
+	uint32_t *open = malloc(JSON_DEPTH_CEILING * sizeof(*open));
+
+	if (open == NULL) {
+		s->result = JSON_SCAN_NO_MEMORY;
+		return false;
+	}
+	memcpy(open, s->open, sizeof(s->room->open));
+	s->open = open;
+	s->open_cap = JSON_DEPTH_CEILING;
 	return true;
 }
 
@@ -345,6 +361,8 @@ scan_open(struct json_scan *s, bytes p, bytes end, unsigned max_depth)
 		s->error_limit = max_depth;
 		return fail(s, p, JSON_SCAN_BAD, "it is nested deeper than");
 	}
+	if (s->depth == s->open_cap && !grow_open(s))
+		return NULL;
 	s->open[s->depth++] = (uint32_t)(s->n_places - 1) << 1 | is_object;
 	next = skip_space(p + 1, end);
 	if (next < end && *next == (is_object ? '}' : ']'))
@@ -383,16 +401,19 @@ scan_text(struct json_scan *s, bytes end, unsigned max_depth, size_t max_values)
 }
 
 enum json_scan_result
-json_scan(struct json_scan *s, const char *text, size_t len,
-    const struct json_limits *limits, bool wants_places)
+json_scan(struct json_scan *s, struct json_room *room, const char *text,
+    size_t len, const struct json_limits *limits, bool wants_places)
 {
 	unsigned max_depth = limits != NULL ? limits->max_depth : 0;
 	size_t max_values = limits != NULL ? limits->max_values : 0;
 
-	memset(s, 0, offsetof(struct json_scan, open));
+	memset(s, 0, sizeof(*s));
+	s->room = room;
 	s->start = (bytes)text;
-	s->places = s->first;
-	s->cap = sizeof(s->first) / sizeof(s->first[0]);
+	s->places = room->places;
+	s->open = room->open;
+	s->open_cap = sizeof(room->open) / sizeof(room->open[0]);
+	s->cap = sizeof(room->places) / sizeof(room->places[0]);
 	s->wants_places = wants_places;
 	if (max_depth == 0)
 		max_depth = JSON_DEPTH_DEFAULT;
@@ -413,7 +434,20 @@ json_scan(struct json_scan *s, const char *text, size_t len,
 void
 json_scan_clear(struct json_scan *s)
 {
-	if (s->places != s->first)
+	if (s->places != s->room->places)
 		free(s->places);
-	s->places = s->first;
+	if (s->open != s->room->open)
+		free(s->open);
+	s->places = s->room->places;
+	s->open = s->room->open;
+}
+
+bool
+json_is_string(const char *text, size_t len)
+{
+	struct json_scan s = { .start = (bytes)text };
+	bytes end = (bytes)text + len;
+
+	return len > 0 && *text == '"' &&
+	       scan_string(&s, (bytes)text, end, &s.found) == end;
 }

@@ -55,9 +55,16 @@ struct json_scan {
 	enum json_scan_result result;
 	bool wants_places;
 	size_t cap;
-	unsigned depth;
-	uint32_t open[JSON_DEPTH_CEILING];
-	struct json_place first[128];
+	unsigned depth, open_cap;
+	uint32_t
+	    *open; /* containers: the number of the value, is it an object */
+	struct json_room *room;
+};
+
+/* What a scan of a small text needs; larger ones allocate. */
+struct json_room {
+	uint32_t open[16];
+	struct json_place places[32];
 };
 
 /* Numbers of at least this many characters break cJSON. */
@@ -67,10 +74,12 @@ struct json_scan {
 #define JSON_LONG_STRING 48
 
 /*
- * Scans a whole text; `wants_places` false: checks only, allocates nothing.
- * `scan` is good for json_scan_clear() afterwards, whatever the result.
+ * Scans a whole text; `wants_places` false: checks only.
+ * `room` is used until json_scan_clear(), which `scan` is good for afterwards,
+ * whatever the result.
  */
-enum json_scan_result json_scan(struct json_scan *scan, const char *text,
+enum json_scan_result
+json_scan(struct json_scan *scan, struct json_room *room, const char *text,
     size_t len, const struct json_limits *limits, bool wants_places);
 
 void json_scan_clear(struct json_scan *scan);

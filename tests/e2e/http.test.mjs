@@ -385,6 +385,16 @@ test('the connection to the upstream is kept', async () => {
 
 /* ---- hostile heads ---- */
 
+test('a head of 8 kB is let in, a larger one is a 431 of our own', async () => {
+	const ask = (bytes) => post(proxy.url, message(), { headers: { 'x-long': 'a'.repeat(bytes) } });
+
+	assertMessage(await ask(7500));
+	const refused = await ask(8300);
+	assert.equal(refused.status, 431);
+	assert.equal(refused.json.error.type, 'invalid_request_error');
+	assert.match(refused.headers['request-id'] ?? '', /^req_/);
+});
+
 for (const [what, bytes] of [
 	['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
 	['a request line without end', 'GET /'.padEnd(70000, 'a')],

@@ -35,7 +35,7 @@ take_head(void *cookie, const struct upstream_head *head)
 	struct brought *b = cookie;
 
 	assert_int_equal(b->len, 0);
-	b->head = *head;
+	assert_ptr_equal(head, &b->head);
 	b->heads++;
 	return b->stop_at_head ? -1 : 0;
 }
@@ -92,6 +92,7 @@ new_ask(int port)
 		.url = a->url,
 		.body = "{\"a\":1}",
 		.body_len = 7,
+		.head = &a->got.head,
 		.on_head = take_head,
 		.on_body = take_body,
 		.on_tick = take_tick,

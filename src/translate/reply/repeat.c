@@ -36,7 +36,6 @@ bool
 repeat_is(
     const struct repeat *r, struct json_slice chunk, struct json_slice *body)
 {
-	static const struct json_limits one_value = { 1, 1 };
 	size_t tail = r->chunk.len - r->body_at - r->body_len;
 
 	if (r->chunk.len == 0 || r->chunk.failed ||
@@ -48,5 +47,5 @@ repeat_is(
 	body->text = chunk.text + r->body_at;
 	body->len = chunk.len - r->body_at - tail;
 	/* With its quotes it must be one string and nothing else. */
-	return json_check(body->text - 1, body->len + 2, 0, &one_value) == 0;
+	return json_is_string(body->text - 1, body->len + 2);
 }

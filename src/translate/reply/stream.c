@@ -40,20 +40,22 @@ struct stream {
 	bool has_event;
 	const char *stop_reason;
 	struct stream_usage usage;
-	struct fault fault;
+	struct fault *fault; /* in env, or behind the stream */
 };
 
 struct stream *
 stream_new(const struct reply_terms *terms, const struct stream_env *env)
 {
-	struct stream *s = calloc(1, sizeof(*s));
+	size_t own = env->fault == NULL ? sizeof(struct fault) : 0;
+	struct stream *s = calloc(1, sizeof(*s) + own);
 
 	if (s == NULL)
 		return NULL;
 	s->terms = terms;
 	s->env = env;
 	s->stop_reason = "";
-	answer_init(&s->answer, terms, env, &s->fault);
+	s->fault = own != 0 ? (struct fault *)(s + 1) : env->fault;
+	answer_init(&s->answer, terms, env, s->fault);
 	sse_init(&s->sse, env->max_line_bytes);
 	buf_init(&s->body, env->max_reply_bytes);
 	repeat_init(&s->repeat, env->max_line_bytes);
@@ -80,17 +82,17 @@ fail(struct stream *s)
 	struct emit *emit = &s->answer.blocks.emit;
 
 	if (emit->is_started)
-		s->fault.kind =
-		    finish_event_kind(s->fault.kind, emit->has_block);
+		s->fault->kind =
+		    finish_event_kind(s->fault->kind, emit->has_block);
 	answer_usage(&s->answer, &s->usage);
-	emit_error(emit, &s->fault);
+	emit_error(emit, s->fault);
 	return s->state = STREAM_FAILED;
 }
 
 static enum stream_state
 fail_with(struct stream *s, enum fault_kind kind, const char *text)
 {
-	fault_set(&s->fault, kind, "%s", text);
+	fault_set(s->fault, kind, "%s", text);
 	return fail(s);
 }
 
@@ -103,7 +105,7 @@ end(struct stream *s)
 		    s->answer.has_object ? "upstream returned no choices"
 					 : "upstream sent an empty answer");
 	s->stop_reason = answer_end(&s->answer, &s->usage);
-	if (s->fault.kind != FAULT_NONE)
+	if (s->fault->kind != FAULT_NONE)
 		return fail(s);
 	return s->state = STREAM_ENDED;
 }
@@ -121,12 +123,12 @@ static enum stream_state
 settle(struct stream *s)
 {
 	if (answer_failed(&s->answer))
-		fault_no_memory(&s->fault);
-	if (s->fault.kind != FAULT_NONE) {
+		fault_no_memory(s->fault);
+	if (s->fault->kind != FAULT_NONE) {
 		/* An error behind a complete answer does not undo it. */
 		if (!s->answer.is_upstream_error || !is_complete(s))
 			return fail(s);
-		fault_clear(&s->fault);
+		fault_clear(s->fault);
 		return end(s);
 	}
 	return answer_must_end(&s->answer) ? end(s) : STREAM_OPEN;
@@ -136,7 +138,7 @@ settle(struct stream *s)
 static enum stream_state
 fail_without_object(struct stream *s)
 {
-	excerpt_tell(&s->head, &s->fault);
+	excerpt_tell(&s->head, s->fault);
 	return fail(s);
 }
 
@@ -147,13 +149,13 @@ static int
 read_json(struct stream *s, const char *text, size_t len)
 {
 	struct json_doc doc;
-	struct fault why;
 	const cJSON *item;
 	int rc = 0;
 
-	fault_clear(&why);
-	if (json_parse_lenient(&doc, text, len, &limits, &why) == -1) {
-		rc = why.kind == FAULT_INTERNAL ? -1 : 0;
+	if (json_parse_lenient(&doc, text, len, &limits, s->fault) == -1) {
+		/* No JSON is not yet an error: the caller looks further. */
+		rc = s->fault->kind == FAULT_INTERNAL ? -1 : 0;
+		fault_clear(s->fault);
 	} else if (cJSON_IsObject(doc.root)) {
 		answer_read(&s->answer, &doc, doc.root);
 		repeat_learn(&s->repeat, (struct json_slice){ text, len },
@@ -171,7 +173,7 @@ read_json(struct stream *s, const char *text, size_t len)
 	s->repairs += doc.owned != NULL && rc == 1;
 	json_doc_clear(&doc);
 	if (rc == -1)
-		fault_no_memory(&s->fault);
+		fault_no_memory(s->fault);
 	return rc;
 }
 
@@ -252,11 +254,11 @@ read_error(struct stream *s, struct json_slice data)
 	if (json_parse_lenient(&doc, data.text, data.len, &limits, NULL) == 0) {
 		object = cJSON_IsArray(doc.root) ? doc.root->child : doc.root;
 		if (cJSON_IsObject(object))
-			error_in_object(&doc, object, &ctx, &s->fault);
+			error_in_object(&doc, object, &ctx, s->fault);
 	}
 	json_doc_clear(&doc);
-	if (s->fault.kind == FAULT_NONE)
-		error_from_text(data.text, data.len, &ctx, &s->fault);
+	if (s->fault->kind == FAULT_NONE)
+		error_from_text(data.text, data.len, &ctx, s->fault);
 	return settle(s);
 }
 
@@ -324,7 +326,7 @@ push_events(struct stream *s, const char *bytes, size_t len)
 	}
 	if (rc == 0)
 		return s->state;
-	fault_set(&s->fault, FAULT_BAD_GATEWAY,
+	fault_set(s->fault, FAULT_BAD_GATEWAY,
 	    "upstream sent a line longer than %zu bytes",
 	    s->env->max_line_bytes);
 	return fail(s);
@@ -340,7 +342,7 @@ stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out)
 	emit_to(&s->answer.blocks.emit, out);
 	excerpt_add(&s->head, bytes, len);
 	if (len > s->env->max_reply_bytes - s->total) {
-		fault_set(&s->fault, FAULT_BAD_GATEWAY,
+		fault_set(s->fault, FAULT_BAD_GATEWAY,
 		    "upstream's answer is larger than %zu bytes",
 		    s->env->max_reply_bytes);
 		return fail(s);
@@ -355,7 +357,7 @@ stream_push(struct stream *s, const char *bytes, size_t len, struct buf *out)
 	else if (s->framing == PAGE && s->head.len == EXCERPT_MAX)
 		fail_without_object(s);
 	if (s->state == STREAM_OPEN && (s->body.failed || out->failed)) {
-		fault_no_memory(&s->fault);
+		fault_no_memory(s->fault);
 		fail(s);
 	}
 	return s->state;
@@ -426,7 +428,7 @@ stream_abort(struct stream *s, const struct fault *cause, struct buf *out)
 	if (s->framing == BODY &&
 	    json_check(buf_str(&s->body), s->body.len, '{', &limits) == 0)
 		return finish_body(s);
-	s->fault = *cause;
+	*s->fault = *cause;
 	return fail(s);
 }
 
@@ -475,7 +477,7 @@ stream_message(struct stream *s, struct buf *out, struct fault *why)
 const struct fault *
 stream_fault(const struct stream *s)
 {
-	return &s->fault;
+	return s->fault;
 }
 
 void

@@ -30,6 +30,9 @@ struct stream_env {
 	const char *host;	  /* the upstream's, for error texts; or NULL */
 	bool own_key;		  /* the configured key was used: error texts */
 	const char *client_model; /* decoded, for "model: NAME" in a 404 */
+	/* Takes what goes wrong: large, so that one is enough for a request;
+	 * NULL: the stream has its own. */
+	struct fault *fault;
 	double output_bytes_per_token; /* for estimates; 0: the default */
 };
 
