@@ -206,8 +206,12 @@ settle(struct attempts *a)
 	if (a->result.end == UPSTREAM_CANCELLED &&
 	    cancel_reason(a->cancel) != CANCEL_DRAIN)
 		a->client_gone = true;
-	if (a->client_gone || a->fault.kind != FAULT_NONE)
+	if (a->client_gone)
 		return;
+	if (a->fault.kind != FAULT_NONE) { /* the stream's verdict */
+		stream_refusal(a->stream, &a->refusal);
+		return;
+	}
 	if (a->has_head && !is_success(a->head.status) &&
 	    a->result.end != UPSTREAM_CANCELLED) {
 		fault_of_refusal(a, &a->fault);

@@ -34,10 +34,8 @@ fetch_whole(
 {
 	struct fetch f = { .body = body, .status = -1 };
 	struct upstream_call call = *asked;
-	struct upstream_head head;
 	struct upstream_result result;
 
-	call.head = &head;
 	call.on_head = on_head;
 	call.on_body = on_body;
 	call.cookie = &f;

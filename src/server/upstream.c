@@ -512,13 +512,14 @@ upstream_free(struct upstream *u)
 	free(u);
 }
 
-/* A call that nobody can cancel; not inlined, for the sake of the others'
- * stacks. */
+/* Lends what the caller does not have; not inlined, for the sake of the
+ * others' stacks. */
 __attribute__((noinline)) static void
-perform_alone(struct upstream *u, const struct upstream_call *call,
+perform_with_own(struct upstream *u, const struct upstream_call *call,
     struct upstream_result *result)
 {
 	struct upstream_call own = *call;
+	struct upstream_head head;
 	struct cancel cancel;
 
 	if (cancel_init(&cancel) == -1) {
@@ -526,7 +527,10 @@ perform_alone(struct upstream *u, const struct upstream_call *call,
 		    " was not asked: out of memory");
 		return;
 	}
-	own.cancel = &cancel;
+	if (own.cancel == NULL)
+		own.cancel = &cancel;
+	if (own.head == NULL)
+		own.head = &head;
 	upstream_perform(u, &own, result);
 	cancel_clear(&cancel);
 }
@@ -538,8 +542,8 @@ upstream_perform(struct upstream *u, const struct upstream_call *call,
 	struct handle *h;
 
 	memset(result, 0, sizeof(*result));
-	if (call->cancel == NULL) {
-		perform_alone(u, call, result);
+	if (call->cancel == NULL || call->head == NULL) {
+		perform_with_own(u, call, result);
 		return;
 	}
 	if (cancel_reason(call->cancel)) {

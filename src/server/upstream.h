@@ -38,7 +38,7 @@ struct upstream_call {
 				   where no key is configured */
 	bool want_events;	/* Accept: text/event-stream */
 	bool fresh_connection;	/* do not use a kept one */
-	struct upstream_head *head; /* the caller's; all of it by on_head */
+	struct upstream_head *head; /* filled by on_head; or NULL */
 	struct cancel *cancel;	    /* may be NULL */
 	long first_byte_timeout_ms, idle_timeout_ms; /* 0: the settings' */
 	long total_timeout_ms;			     /* 0: none */

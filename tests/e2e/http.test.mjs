@@ -391,7 +391,7 @@ test('a head of 8 kB is let in, a larger one is a 431 of our own', async () => {
 	assertMessage(await ask(7500));
 	const refused = await ask(8300);
 	assert.equal(refused.status, 431);
-	assert.equal(refused.json.error.type, 'invalid_request_error');
+	assert.equal(JSON.parse(refused.text).error.type, 'invalid_request_error');
 	assert.match(refused.headers['request-id'] ?? '', /^req_/);
 });
 
