@@ -11,7 +11,14 @@ import { get, post } from './lib/http.mjs';
 import { BINARY, withProxy } from './lib/proxy.mjs';
 import { SLACK, until } from './lib/time.mjs';
 
-const PASSED_ON = ['PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTIONS'];
+const PASSED_ON = [
+	'PATH',
+	'SANDBOX',
+	'ASAN_OPTIONS',
+	'UBSAN_OPTIONS',
+	'TSAN_OPTIONS',
+	'LSAN_OPTIONS',
+];
 
 // A folder that is home, working and run-time folder of what runs in it; the
 // daemon that may be left in it ends with the test.

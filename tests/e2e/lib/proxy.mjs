@@ -34,6 +34,7 @@ function environment(home, upstreamUrl, env) {
 	const kept = {};
 	for (const k of [
 		'PATH',
+		'SANDBOX',
 		'ASAN_OPTIONS',
 		'UBSAN_OPTIONS',
 		'TSAN_OPTIONS',
