@@ -27,7 +27,8 @@ static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
 	SIGUSR2 };
 #define N_PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
 
-static volatile pid_t command; /* changed while signals are blocked; 0: none */
+static volatile pid_t command; /* 0: none.  Changed, and let go of by the
+				* system, only while signals are blocked. */
 
 /* What the terminal sends, the command has got itself: it is in the same
  * process group. */
@@ -37,8 +38,9 @@ pass_on(int sig, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	if (command > 0 && (info->si_code == SI_USER ||
-			       info->si_code == SI_QUEUE || info->si_pid != 0))
+	if (command > 0 && sig != SIGCHLD &&
+	    (info->si_code == SI_USER || info->si_code == SI_QUEUE ||
+		info->si_pid != 0))
 		(void)kill(command, sig);
 	errno = saved;
 }
@@ -58,21 +60,28 @@ take_signals(bool back)
 		    old.sa_handler != SIG_IGN)
 			(void)sigaction(
 			    passed_on[i], back ? &standard : &ours, NULL);
+	(void)sigaction(SIGCHLD, back ? &standard : &ours, NULL);
 }
 
+/* From here on they come only while we wait.  *open: the mask for that. */
 static void
-block_signals(sigset_t *old)
+block_signals(sigset_t *old, sigset_t *open)
 {
 	sigset_t all;
 
 	sigemptyset(&all);
+	sigaddset(&all, SIGCHLD);
 	for (size_t i = 0; i < N_PASSED_ON; i++)
 		sigaddset(&all, passed_on[i]);
 	(void)sigprocmask(SIG_BLOCK, &all, old);
+	*open = *old;
+	sigdelset(open, SIGCHLD);
+	for (size_t i = 0; i < N_PASSED_ON; i++)
+		sigdelset(open, passed_on[i]);
 }
 
 static void
-become(char *const *argv, const struct sigaction *stop, const sigset_t *mask)
+become(char *const *argv, const sigset_t *mask)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	int why;
@@ -80,7 +89,6 @@ become(char *const *argv, const struct sigaction *stop, const sigset_t *mask)
 	sigemptyset(&standard.sa_mask);
 	take_signals(true);
 	(void)sigaction(SIGPIPE, &standard, NULL);
-	(void)sigaction(SIGTSTP, stop, NULL);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	(void)execvp(argv[0], argv);
 	why = errno;
@@ -88,91 +96,73 @@ become(char *const *argv, const struct sigaction *stop, const sigset_t *mask)
 	_exit(why == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
 
-/* Ctrl-Z: we stop when the command does, so that a shell sees it, and not
- * before, since a command may refuse. */
-static pid_t
-start(char *const *argv)
+/*
+ * Ctrl-Z: we stop when the command does, so that a shell sees it and continues
+ * us both, and not before, since a command may refuse.  Where there is no such
+ * shell the system lets nobody be stopped by this signal.
+ */
+static void
+stop_too(const struct sigaction *stop)
+{
+	struct sigaction ignore;
+
+	(void)sigaction(SIGTSTP, stop, &ignore);
+	(void)raise(SIGTSTP);
+	(void)sigaction(SIGTSTP, &ignore, NULL);
+}
+
+/* Waits for the command's end and returns the exit code that says it; *lost:
+ * the proxy's came before it. */
+static int
+await(
+    pid_t proxy, const sigset_t *open, const struct sigaction *stop, bool *lost)
+{
+	pid_t pid;
+	int status;
+
+	for (;; (void)sigsuspend(open)) {
+		while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+			if (!WIFSTOPPED(status)) {
+				*lost |= pid == proxy;
+				if (pid != command)
+					continue;
+				command = 0;
+				return WIFSIGNALED(status)
+					   ? 128 + WTERMSIG(status)
+					   : WEXITSTATUS(status);
+			}
+			if (pid == command)
+				stop_too(stop);
+		}
+	}
+}
+
+/* Returns the exit code. */
+static int
+run(char *const *argv, pid_t proxy, bool *lost)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, stop;
-	sigset_t mask;
+	sigset_t mask, open;
+	int code = 1;
 	pid_t pid;
 
 	sigemptyset(&ignore.sa_mask);
 	fflush(NULL);
-	block_signals(&mask);
-	(void)sigaction(SIGTSTP, &ignore, &stop);
+	block_signals(&mask, &open);
 	take_signals(false);
 	if ((pid = fork()) == 0)
-		become(argv, &stop, &mask);
-	if (pid > 0)
+		become(argv, &mask);
+	if (pid == -1) {
+		fprintf(stderr, "anthropic-proxy: %s\n", strerror(errno));
+	} else {
 		command = pid;
-	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
-	return pid;
-}
-
-static int
-exit_code(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-				   : WEXITSTATUS(status);
-}
-
-/*
- * So that a shell sees it, which then continues us both.  Where there is none
- * the system lets nobody be stopped by this signal, and nothing happens.
- */
-static void
-stop_too(void)
-{
-	struct sigaction standard = { .sa_handler = SIG_DFL }, old;
-
-	sigemptyset(&standard.sa_mask);
-	(void)sigaction(SIGTSTP, &standard, &old);
-	(void)raise(SIGTSTP);
-	(void)sigaction(SIGTSTP, &old, NULL);
-}
-
-/* Sees to a child that stopped, or to the proxy's end.  True: the command has
- * ended meanwhile. */
-static bool
-see_to(pid_t pid, pid_t proxy, bool *lost, int *status)
-{
-	/* it may have gone on in the meantime */
-	if (waitpid(pid, status, WUNTRACED | WNOHANG) <= 0)
-		return false;
-	if (!WIFSTOPPED(*status)) {
-		*lost |= pid == proxy;
-		return pid == command;
+		(void)sigaction(SIGTSTP, &ignore, &stop);
+		code = await(proxy, &open, &stop, lost);
 	}
-	if (pid == command)
-		stop_too();
-	return false;
-}
-
-/* Waits for the command's end; *lost: the proxy's came before it. */
-static int
-await(pid_t proxy, bool *lost)
-{
-	siginfo_t who;
-	sigset_t mask;
-	int status = 0;
-
-	for (;;) {
-		/* leaves it there: its pid stays its own till we let it go */
-		if (waitid(P_ALL, 0, &who, WEXITED | WSTOPPED | WNOWAIT) == -1)
-			continue;
-		if (who.si_pid == command && who.si_code != CLD_STOPPED)
-			break;
-		if (see_to(who.si_pid, proxy, lost, &status)) {
-			command = 0;
-			return exit_code(status);
-		}
-	}
-	block_signals(&mask);
-	(void)waitpid(command, &status, 0);
-	command = 0;
-	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
-	return exit_code(status);
+	*lost |= waitpid(proxy, NULL, WNOHANG) == proxy;
+	(void)sigprocmask(SIG_SETMASK, &open, NULL); /* those that came late */
+	take_signals(true); /* a second Ctrl-C ends the waiting */
+	return code;
 }
 
 int
@@ -189,14 +179,7 @@ run_parent(const struct program *p, pid_t proxy, int report)
 	fprintf(stderr, "anthropic-proxy: listening on %s\n", text);
 	fprintf(stderr, "anthropic-proxy: " AUTO_MODE);
 	runenv_set(text, p->token, lines);
-	if (start(p->cli->argv) == -1) {
-		fprintf(stderr, "anthropic-proxy: %s\n", strerror(errno));
-		code = 1;
-	} else {
-		code = await(proxy, &lost);
-	}
-	take_signals(true); /* a second Ctrl-C ends the waiting */
-	lost |= waitpid(proxy, NULL, WNOHANG) == proxy;
+	code = run(p->cli->argv, proxy, &lost);
 	close(report);
 	if (lost)
 		fprintf(stderr,
