@@ -6,9 +6,9 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import { test } from 'node:test';
-import { get, open, post } from './lib/http.mjs';
+import { get, open, post, raw, rawRequest } from './lib/http.mjs';
 import { withProxy } from './lib/proxy.mjs';
-import { sayError, sayOk, startUpstream } from './lib/upstream.mjs';
+import { sayError, sayOk, startRawUpstream, startUpstream } from './lib/upstream.mjs';
 
 const ASK = { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] };
 
@@ -147,4 +147,32 @@ test('URLs in content are passed on and never fetched', async () => {
 		assert.equal(fetched, 0);
 	});
 	bait.close();
+});
+
+test('what an upstream writes into its headers makes no header of ours', async () => {
+	const values = ['9\rset-cookie: evil=1', '9\r\n set-cookie: evil=1', '9\x00\x0bset-cookie: evil=1'];
+	for (const value of values) {
+		const upstream = await startRawUpstream((s) => {
+			const names = ['x-ratelimit-limit-requests', 'x-request-id', 'retry-after'];
+			const lines = names.map((n) => `${n}: ${value}\r\n`).join('');
+			s.end(`HTTP/1.1 429 Slow\r\n${lines}content-length: 2\r\n\r\n{}`, 'latin1');
+		});
+		const request = rawRequest('POST', '/v1/messages', {
+			headers: { 'content-type': 'application/json' },
+			body: JSON.stringify(ASK),
+		});
+		await withProxy(
+			upstream.url,
+			{},
+			async (proxy) => {
+				const { text } = await raw(proxy.port, request);
+				const [head] = text.split('\r\n\r\n');
+				assert.match(head, /^HTTP\/1\.1 (429|502) /);
+				assert.doesNotMatch(head, /(^|[\r\n])set-cookie/i);
+				assert.doesNotMatch(head.replaceAll('\r\n', ''), /[\x00-\x1f\x7f]/);
+			},
+			{ allow: [/level=error/] },
+		);
+		await upstream.stop();
+	}
 });
