@@ -163,14 +163,17 @@ int
 hiding_add_header(struct hiding *h, const char *name, size_t name_len,
     const char *value, size_t len)
 {
-	const char *blank = memchr(value, ' ', len);
+	static const char auth[] = "authorization";
+	size_t n = sizeof(auth) - 1, scheme = 0;
 
 	if (name_len >= 6 && strncasecmp(name + name_len - 6, "cookie", 6) == 0)
 		return add_cookies(h, value, len, name_len > 6);
-	if (blank != NULL && /* Bearer KEY */
-	    add(h, blank + 1, (size_t)(value + len - blank) - 1) == -1)
-		return -1;
-	return add(h, value, len);
+	if (name_len >= n && strncasecmp(name + name_len - n, auth, n) == 0)
+		while (scheme < len && value[scheme++] != ' ')
+			continue; /* Bearer KEY */
+	if (scheme == len)
+		scheme = 0; /* KEY alone */
+	return add(h, value + scheme, len - scheme);
 }
 
 void

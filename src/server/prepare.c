@@ -99,11 +99,15 @@ mend_as_known(struct attempts *a)
 int
 prepare_again(struct attempts *a)
 {
+	static const struct token_scale unknown;
+
 	translation_clear(&a->translation);
 	a->context.profile = &a->profile;
 	if (request_translate(
-		a->request, &a->context, &a->translation, &a->fault) == -1)
+		a->request, &a->context, &a->translation, &a->fault) == -1) {
+		capture_prepared(a->capture, a, &unknown, 0);
 		return -1;
+	}
 	mend_as_known(a);
 	return weigh(a);
 }

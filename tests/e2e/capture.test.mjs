@@ -140,9 +140,14 @@ test('a plain answer, a local refusal and max_tokens 0 are played again', async 
 		assert.equal((await post(p.url, '{"model":')).status, 400);
 		assertMessage(await post(p.url, message({ max_tokens: 0 })));
 		assertMessage(await post(p.url, message({ model: 'claude-x', thinking: { type: 'adaptive' } })));
+		const search = { type: 'web_search_20250305', name: 'web_search' };
+		const forced = { tools: [search], tool_choice: { type: 'tool', name: 'web_search' } };
+		const r = await post(p.url, message({ model: 'claude-x', ...forced }));
+		assert.equal(r.status, 400);
 	}, { MODEL_MAP: 'claude-*=mapped', UPSTREAM_BODY: '{"seed":7}', TOP_K: 'pass' });
-	assert.equal(files.length, 5);
+	assert.equal(files.length, 6);
 	for (const f of files) assertEqual(f);
+	assert.equal(of(linesOf(files[5]), 'prepared')[0].model, 'mapped');
 	const [, settings] = linesOf(files[4]);
 	assert.deepEqual(settings.knobs, { TOP_K: 'pass' });
 	assert.match(of(linesOf(files[4]), 'try')[0].body, /"mapped".*"seed":7/);
@@ -279,12 +284,12 @@ test('bytes that are no text, cut anywhere, and pings come back as they were', a
 
 test('no key is in a capture, not of one that the upstream echoes in pieces', async () => {
 	const secrets = [KEY, 'in/the/body/4716', 'proxy-key-4711', 'client-key-4712', 'cookie-4713', 'header-secret-4714', 'query-4715'];
-	const echo = JSON.stringify({ error: { message: `Incorrect API key provided: ${KEY}; saw ${secrets.join(' ')}` } });
+	const echo = JSON.stringify({ error: { message: `Incorrect API key provided: ${KEY}; saw Bearer ${secrets.join(' ')}` } });
 	const dir = join(top, String(count++));
 	const slashed = 'in\\/the\\/body\\/4716';
 	upstream.script(async (call, res) => {
 		res.writeHead(401, { 'set-cookie': 'session=cookie-4713', 'x-request-id': 'up-1' });
-		await drip(res, Buffer.from(echo.replace('saw', `saw ${slashed}`)), 3);
+		await drip(res, Buffer.from(echo.replace('saw Bearer', `saw Bearer ${slashed}`)), 3);
 		res.end();
 	});
 	await withProxy(
@@ -318,6 +323,7 @@ test('no key is in a capture, not of one that the upstream echoes in pieces', as
 	}
 	assert.match(text, /sk-xx-Xx0Xx0Xx0Xx0Xx0Xx0/, 'but that there was one');
 	assert.match(text, /authorization: \*\*\*/i);
+	assert.match(together, /saw Bearer /, 'no more than keys is hidden');
 	assert.match(text, /x-request-id: up-1/);
 	assert.match(upstream.last().text, /in\/the\/body/, 'it is sent all the same');
 	assertEqual(file);
