@@ -42,10 +42,12 @@
 #define OVERLOAD_SLOTS 64
 /* After a drain: how long cancelled streams get to say so. */
 #define CANCEL_GRACE_MS 3000
-/* At a drain: how long a connection of the last second may take to ask, and an
- * upload or an answer whose request is over may show no life. */
+/* At a drain: how long the library may take to tell of one it has accepted, a
+ * connection of the last second to ask, and an upload or an answer whose
+ * request is over to show life. */
+#define ACCEPTED_GRACE_MS 50
 #define NEWCOMER_MS	  1000
-#define NEWCOMER_GRACE_MS 250
+#define NEWCOMER_GRACE_MS 400
 #define LEAVE_GRACE_MS	  1000
 #define DRAIN_LOOK_MS	  5
 
@@ -530,8 +532,9 @@ listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 
 	atomic_store(&l->server->draining, true);
 	close_listening(l);
-	while (has_newcomers(l) && server_now_ms() < now + NEWCOMER_GRACE_MS)
-		poll(NULL, 0, DRAIN_LOOK_MS);
+	do
+		poll(NULL, 0, ACCEPTED_GRACE_MS);
+	while (has_newcomers(l) && server_now_ms() < now + NEWCOMER_GRACE_MS);
 	pthread_mutex_lock(&l->lock);
 	close_idle_connections(l, 0);
 	pthread_mutex_unlock(&l->lock);

@@ -149,7 +149,7 @@ test('who had just connected is still served, and told to close', async () => {
 		const socks = [];
 		for (let i = 0; i < 5; i++) socks.push(await connect(proxy.port));
 		proxy.signal('SIGTERM');
-		await sleep(50);
+		await sleep(20);
 		for (const s of socks) s.write(question);
 		for (const s of socks) {
 			await s.gone;
