@@ -25,6 +25,8 @@
 
 /* Bytes of a name and its value. */
 #define MAX_ANSWER_HEADER_BYTES 320
+/* Of events that are pulled: as much as the library has room for. */
+#define EVENTS_BLOCK_BYTES 8192
 
 struct answer_header {
 	char *name; /* allocated, the value behind it */
@@ -46,8 +48,9 @@ struct exchange {
 	bool is_logged;	    /* or will be: exchange_claim_log() */
 	bool refused_early; /* sent by ourselves: swallow the rest, close */
 	size_t swallowed;
+	bool (*next)(void *cookie, struct buf *out); /* of events */
 	void (*done)(void *cookie);
-	void *done_cookie;
+	void *done_cookie; /* for both */
 };
 
 struct exchange *
@@ -394,29 +397,72 @@ exchange_refuse_early(struct exchange *x, const struct fault *why)
 	x->refused_early = true;
 }
 
+/*
+ * The library cuts connections that were silent for the timeout, and takes our
+ * own silence for the client's: something comes every `ping_ms`, so the limit
+ * of a stalled client is safe to use.
+ */
+static int
+queue_events(struct exchange *x, struct MHD_Response *r, long ping_ms)
+{
+	long quiet = 2 * ping_ms + 5000;
+	long stall = x->settings->client_stall_timeout_ms;
+
+	MHD_add_response_header(r, "cache-control", "no-cache");
+	MHD_add_response_header(r, "x-accel-buffering", "no");
+	MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+	    (unsigned)((stall > quiet ? stall : quiet) / 1000));
+	return queue(x, 200, "text/event-stream; charset=utf-8", r);
+}
+
 int
 exchange_answer_pipe(
     struct exchange *x, int read_fd, void (*done)(void *cookie), void *cookie)
 {
-	const struct settings *s = x->settings;
-	/* The library cuts connections that were silent for the timeout, and
-	 * takes a slow upstream's silence for the client's: pings come in
-	 * time, so the limit of a stalled client is safe to use. */
-	long quiet = 2 * s->ping_interval_ms + 5000;
-	long stall = s->client_stall_timeout_ms;
 	struct MHD_Response *r = MHD_create_response_from_pipe(read_fd);
 
 	if (r == NULL) {
 		close(read_fd);
 		return -1;
 	}
-	MHD_add_response_header(r, "cache-control", "no-cache");
-	MHD_add_response_header(r, "x-accel-buffering", "no");
-	MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
-	    (unsigned)((stall > quiet ? stall : quiet) / 1000));
-	if (queue(x, 200, "text/event-stream; charset=utf-8", r) == -1)
+	if (queue_events(x, r, x->settings->ping_interval_ms) == -1)
 		return -1;
 	x->done = done;
 	x->done_cookie = cookie;
+	return 0;
+}
+
+/* What does not fit now waits in the body, which is empty: it was a GET. */
+static ssize_t
+pull(void *cookie, uint64_t at, char *out, size_t max)
+{
+	struct exchange *x = cookie;
+	size_t len;
+
+	(void)at;
+	while (x->body.len == 0)
+		if (!x->next(x->done_cookie, &x->body) || x->body.failed)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+	len = x->body.len < max ? x->body.len : max;
+	memcpy(out, x->body.data, len);
+	buf_consume(&x->body, len);
+	return (ssize_t)len;
+}
+
+int
+exchange_answer_events(struct exchange *x, const struct exchange_events *e)
+{
+	struct MHD_Response *r = MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, EVENTS_BLOCK_BYTES, pull, x, NULL);
+
+	if (r == NULL)
+		return -1;
+	buf_clear(&x->body);
+	buf_init(&x->body, e->max_bytes);
+	x->next = e->next;
+	x->done_cookie = e->cookie;
+	if (queue_events(x, r, e->ping_ms) == -1)
+		return -1;
+	x->done = e->done;
 	return 0;
 }

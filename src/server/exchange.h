@@ -63,4 +63,18 @@ void exchange_answer_fault(struct exchange *x, const struct fault *why);
 int exchange_answer_pipe(
     struct exchange *x, int read_fd, void (*done)(void *cookie), void *cookie);
 
+/* Events that are made on the connection's own thread. */
+struct exchange_events {
+	/* Appends the next ones, waiting for them; false ends the answer. */
+	bool (*next)(void *cookie, struct buf *out);
+	void (*done)(void *cookie); /* as above */
+	void *cookie;
+	size_t max_bytes; /* of what one call appends */
+	long ping_ms;	  /* something is appended so often */
+};
+
+/* Answers 200 with them; the exchange has no body.  -1 if it could not be
+ * queued (`done` is not called then). */
+int exchange_answer_events(struct exchange *x, const struct exchange_events *e);
+
 #endif
