@@ -16,6 +16,8 @@
 /* Of all headers; below what the library can hold, so that it is we who say
  * so. */
 #define MAX_HEAD_BYTES 8192
+/* Of a user and a password; no key is longer. */
+#define MAX_BASIC_BYTES 1024
 
 /* What the head says of the body, gathered header by header. */
 struct framing {
@@ -115,13 +117,56 @@ is_open_path(const char *path)
 	       strcmp(path, "/ready") == 0;
 }
 
+/* The status page is for browsers, whose way to send a key is a password. */
+static bool
+is_page_path(const char *path)
+{
+	return strcmp(path, "/status") == 0 ||
+	       strncmp(path, "/status/", 8) == 0;
+}
+
+static int
+base64_value(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = strchr(digits, c);
+
+	return c != '\0' && at != NULL ? (int)(at - digits) : -1;
+}
+
+/* Whether "user:password" in base64 has one of the keys as its password. */
+static bool
+admits_basic(const struct settings *s, const char *base64)
+{
+	char text[MAX_BASIC_BYTES], *password;
+	size_t len = 0;
+	unsigned bits = 0, n = 0;
+	int value;
+
+	for (; (value = base64_value(*base64)) != -1; base64++) {
+		bits = bits << 6 | (unsigned)value;
+		if ((n += 6) < 8)
+			continue;
+		if (len == sizeof(text) - 1)
+			return false;
+		n -= 8;
+		text[len++] = (char)(bits >> n & 0xFF);
+	}
+	text[len] = '\0';
+	password = strchr(text, ':');
+	return base64[strspn(base64, "=")] == '\0' && strlen(text) == len &&
+	       password != NULL &&
+	       secret_admits(s->proxy_keys, s->n_proxy_keys, password + 1);
+}
+
 static int
 check_key(struct exchange *x, struct fault *why)
 {
 	const struct settings *s = exchange_settings(x);
 	const char *key = exchange_header(x, "x-api-key");
 	const char *bearer = exchange_header(x, "authorization");
-	bool admitted = false;
+	bool admitted = false, is_page = is_page_path(exchange_path(x));
 
 	if (s->n_proxy_keys == 0 || is_open_path(exchange_path(x)))
 		return 0;
@@ -130,8 +175,14 @@ check_key(struct exchange *x, struct fault *why)
 	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0)
 		admitted |=
 		    secret_admits(s->proxy_keys, s->n_proxy_keys, bearer + 7);
+	if (is_page && bearer != NULL && strncasecmp(bearer, "basic ", 6) == 0)
+		admitted |=
+		    admits_basic(s, bearer + 6 + strspn(bearer + 6, " "));
 	if (admitted)
 		return 0;
+	if (is_page)
+		exchange_add_header(x, "www-authenticate",
+		    "Basic realm=\"anthropic-proxy\", charset=\"UTF-8\"");
 	fault_set(why, FAULT_AUTHENTICATION,
 	    "This proxy asks for its own key: send it as x-api-key or "
 	    "Authorization: Bearer.");
