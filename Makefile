@@ -57,7 +57,8 @@ WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epo
 CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
 SERVER = admit asking attempts bind cancel catalog deadline exchange fetch headers \
 	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay request_log routes \
-	scales secret server settings statefile stream_pipe target upstream \
+	scales secret server settings statefile statuspage statusview \
+	stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \
 	doctor_ask doctor_judge doctor_probe doctor_rows envedit envfile health \
@@ -80,8 +81,9 @@ GOLDEN_HELP_SRC := $(wildcard tests/golden/strict*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 
+PAGE = $(B)/src/server/statuspage_html
 CORE_OBJ = $(CORE_SRC:%.c=$(B)/%.o)
-SERVER_OBJ = $(SERVER_SRC:%.c=$(B)/%.o)
+SERVER_OBJ = $(SERVER_SRC:%.c=$(B)/%.o) $(PAGE).o
 APP_OBJ = $(APP_SRC:%.c=$(B)/%.o)
 UNIT_BIN = $(UNIT_SRC:%.c=$(B)/%)
 GOLDEN_BIN = $(GOLDEN_SRC:%.c=$(B)/%)
@@ -114,7 +116,7 @@ COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
 	translate/counting translate/modellist translate/modelpage translate/reply/search \
 	wire/record $(addprefix server/,capture capture_files hiding) \
 	$(addprefix server/,asking bind catalog fetch journal lessons metrics modelsroute ready request_log scales server settings \
-	statefile target upstream_failure verbose)
+	statefile statuspage statusview target upstream_failure verbose)
 ifneq (,$(findstring -O2,$(CFLAGS)))
 $(COLD:%=$(B)/src/%.o): ALL_CFLAGS += -Os
 endif
@@ -122,6 +124,16 @@ endif
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(COMPILE) -DVERSION='"$(VERSION)"' -c -o $@ $<
+
+# The status page is written as HTML and linked as a text.
+$(PAGE).c: src/server/statuspage.html Makefile
+	@mkdir -p $(@D)
+	$(call quiet,HTML){ echo '#include "server/statusview.h"'; \
+	    echo 'const char statuspage_html[] = ""'; \
+	    sed 's/^[[:space:]]*//; s/[\\"]/\\&/g; s/.*/"&\\n"/' $<; \
+	    echo ';'; } >$@
+$(PAGE).o: $(PAGE).c
+	$(call quiet,CC)$(COMPILE) -c -o $@ $<
 
 # -- tests -------------------------------------------------------------------
 

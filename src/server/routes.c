@@ -12,6 +12,7 @@
 #include "server/relay.h"
 #include "server/request_log.h"
 #include "server/server.h"
+#include "server/statuspage.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
 
@@ -55,6 +56,8 @@ static const struct route routes[] = {
 	{ "/health", "GET, HEAD", serve_health },
 	{ "/ready", "GET, HEAD", ready_serve },
 	{ "/metrics", "GET, HEAD", metrics_serve },
+	{ "/status", "GET, HEAD", statuspage_serve },
+	{ "/status/events", "GET", statuspage_events },
 	{ "/", "GET, HEAD", serve_root },
 	{ "/api/hello", "GET, HEAD", serve_root },
 };

@@ -46,6 +46,7 @@ struct server {
 
 	/* Apart from what is under lock: gcc reads neighbours together. */
 	atomic_bool draining;
+	atomic_uint watchers; /* of the status page */
 };
 
 /* Takes its own hold on `s`.  NULL with errno. */
