@@ -3,6 +3,7 @@
  * wire/record.h's. */
 #include "server/hiding.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,9 +23,9 @@
 static int
 add_one(struct hiding *h, const char *text, size_t len)
 {
-	struct record_secret *s = &h->secrets[h->n];
+	struct record_secret *all;
 
-	if (len < SECRET_MIN || h->n == HIDING_MAX)
+	if (len < SECRET_MIN)
 		return 0;
 	if (len > SECRET_MAX)
 		len = SECRET_MAX;
@@ -32,9 +33,16 @@ add_one(struct hiding *h, const char *text, size_t len)
 		if (h->secrets[i].len == len &&
 		    memcmp(h->secrets[i].bytes, text, len) == 0)
 			return 0;
-	h->n++;
+	if (h->n == h->cap) {
+		all = realloc(h->secrets, (h->cap + 16) * sizeof(*all));
+		if (all == NULL)
+			return -1;
+		h->secrets = all;
+		h->cap += 16;
+	}
 	h->is_plain[(unsigned char)text[0]] = false;
-	return record_secret_init(s, text, len, error_key_prefix(text, len));
+	return record_secret_init(
+	    &h->secrets[h->n++], text, len, error_key_prefix(text, len));
 }
 
 /* With slashes as some servers write them in JSON, too. */
@@ -181,7 +189,9 @@ hiding_clear(struct hiding *h)
 {
 	for (size_t i = 0; i < h->n; i++)
 		record_secret_clear(&h->secrets[i]);
-	h->n = 0;
+	free(h->secrets);
+	h->secrets = NULL;
+	h->n = h->cap = 0;
 }
 
 /* -- hiding them ---------------------------------------------------------- */

@@ -14,11 +14,9 @@ struct settings;
 /* What lines hold is whole; of bytes the next line goes on. */
 enum { HIDING_TEXTS, HIDING_BYTES };
 
-#define HIDING_MAX 32
-
 struct hiding {
-	struct record_secret secrets[HIDING_MAX];
-	size_t n;
+	struct record_secret *secrets;
+	size_t n, cap;
 	bool is_plain[256]; /* stands for itself and begins no secret */
 	bool is_seeing[2];  /* the beginning of one, by trail */
 };

@@ -72,8 +72,10 @@ record_secret_init(
 void
 record_secret_clear(struct record_secret *s)
 {
-	if (s->bytes != NULL)
-		memset(s->bytes, 0, s->len);
+	volatile unsigned char *at = s->bytes; /* memset() may be left out */
+
+	for (size_t i = 0; at != NULL && i < s->len; i++)
+		at[i] = 0;
 	free(s->bytes);
 	free(s->trails[0].at);
 	free(s->trails[1].at);

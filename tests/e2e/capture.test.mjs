@@ -296,7 +296,10 @@ test('no key is in a capture, not of one that the upstream echoes in pieces', as
 		`${upstream.url}/v1?api-key=query-4715`,
 		{
 			UPSTREAM_API_KEY: KEY,
-			PROXY_API_KEY: 'proxy-key-4711',
+			PROXY_API_KEY: [
+				...Array.from({ length: 60 }, (_, i) => `other-proxy-key-${i}`),
+				'proxy-key-4711',
+			].join(),
 			UPSTREAM_BODY: '{"api_key":"in/the/body/4716"}',
 			UPSTREAM_HEADERS: '{"X-Api-Secret":"header-secret-4714"}',
 			CAPTURE_DIR: dir,
