@@ -38,7 +38,7 @@ void buf_printf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Appends a literal without a strlen() at run time. */
-#define BUF_ADD_LIT(b, lit) buf_add((b), "" lit, sizeof(lit) - 1)
+#define BUF_ADD_LIT(b, lit) buf_add_slowly((b), "" lit, sizeof(lit) - 1)
 
 /*
  * Makes room for `len` more bytes and returns where they go, or NULL with
@@ -61,6 +61,13 @@ const char *buf_str(const struct buf *b);
 
 /* -- what is done for each event: where there is room, without a call ------ */
 
+/* What is compiled to be small calls in any case. */
+#ifdef __OPTIMIZE_SIZE__
+#define BUF_IS_COLD true
+#else
+#define BUF_IS_COLD false
+#endif
+
 void buf_add_slowly(struct buf *b, const void *bytes, size_t len);
 
 static inline bool
@@ -80,7 +87,7 @@ buf_commit(struct buf *b, size_t len)
 static inline void
 buf_add(struct buf *b, const void *bytes, size_t len)
 {
-	if (len == 0 || !buf_has_room(b, len)) {
+	if (BUF_IS_COLD || len == 0 || !buf_has_room(b, len)) {
 		buf_add_slowly(b, bytes, len);
 		return;
 	}
@@ -91,7 +98,7 @@ buf_add(struct buf *b, const void *bytes, size_t len)
 static inline void
 buf_add_char(struct buf *b, char c)
 {
-	if (!buf_has_room(b, 1)) {
+	if (BUF_IS_COLD || !buf_has_room(b, 1)) {
 		buf_add_slowly(b, &c, 1);
 		return;
 	}
