@@ -110,15 +110,16 @@ $(B)/%.a:
 	@rm -f $@
 	$(call quiet,AR)$(AR) rcs $@ $^
 
-# What runs at the start or after an error, or seldom, need not be fast.
-COLD = $(APP:%=app/%) $(ERROR:%=translate/error/%) \
-	$(DIALECT:%=translate/dialect/%) translate/request/builtin \
-	translate/counting translate/modellist translate/modelpage translate/reply/search \
-	wire/record $(addprefix server/,capture capture_files hiding) \
-	$(addprefix server/,asking bind catalog fetch journal lessons metrics modelsroute ready request_log scales server settings \
-	statefile statuspage statusview target upstream_failure verbose)
+# What runs for every event and every byte of a body is compiled to be fast,
+# the rest to be small.
+HOT = $(addprefix wire/,buf emit json jsonprint jsonscan sse utf8) \
+	$(addprefix translate/reply/,answer blocks content delta repeat splice \
+	stop stream think) translate/tokens \
+	$(addprefix server/,deadline stream_pipe)
+SMALL := $(shell echo | $(CC) -Oz -E - >/dev/null 2>&1 && echo -Oz || echo -Os)
 ifneq (,$(findstring -O2,$(CFLAGS)))
-$(COLD:%=$(B)/src/%.o): ALL_CFLAGS += -Os
+$(filter-out $(HOT:%=$(B)/src/%.o),$(CORE_OBJ) $(SERVER_OBJ) $(APP_OBJ)): \
+    ALL_CFLAGS += $(SMALL)
 endif
 
 $(B)/%.o: %.c Makefile
