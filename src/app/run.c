@@ -159,7 +159,6 @@ run(char *const *argv, pid_t proxy, bool *lost)
 		(void)sigaction(SIGTSTP, &ignore, &stop);
 		code = await(proxy, &open, &stop, lost);
 	}
-	*lost |= waitpid(proxy, NULL, WNOHANG) == proxy;
 	(void)sigprocmask(SIG_SETMASK, &open, NULL); /* those that came late */
 	take_signals(true); /* a second Ctrl-C ends the waiting */
 	return code;
@@ -171,6 +170,7 @@ run_parent(const struct program *p, pid_t proxy, int report)
 	const char *log = p->config.settings->log_file;
 	char text[DAEMON_REPORT_MAX], *lines;
 	bool lost = false;
+	int status = 0;
 	int code = daemon_hear(proxy, report, log, text);
 
 	if (code != 0 || (lines = strchr(text, '\n')) == NULL)
@@ -181,12 +181,11 @@ run_parent(const struct program *p, pid_t proxy, int report)
 	runenv_set(text, p->token, lines);
 	code = run(p->cli->argv, proxy, &lost);
 	close(report);
-	if (lost)
+	while (!lost && waitpid(proxy, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (lost || status != 0)
 		fprintf(stderr,
 		    "anthropic-proxy: the proxy had ended before; see %s\n",
 		    log == NULL ? "its log" : log);
-	else
-		while (waitpid(proxy, NULL, 0) == -1 && errno == EINTR)
-			continue;
 	return code;
 }

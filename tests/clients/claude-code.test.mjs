@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { assemble } from '../e2e/lib/anthropic.mjs';
 import { BINARY, withProxy } from '../e2e/lib/proxy.mjs';
 import { complaints, refusal } from '../e2e/lib/strict.mjs';
+import { startTerminal } from '../e2e/lib/terminal.mjs';
 import { sleep } from '../e2e/lib/time.mjs';
 import {
 	sayError,
@@ -17,7 +18,7 @@ import {
 	startUpstream,
 	turnFrames,
 } from '../e2e/lib/upstream.mjs';
-import { claudeCode, skipCode, startRecorder, workplace } from './lib/clients.mjs';
+import { CLAUDE, claudeCode, skipCode, startRecorder, workplace } from './lib/clients.mjs';
 
 const options = { skip: skipCode, timeout: 90000 };
 const ANSWER = 'All done: hello.txt has 2 lines.';
@@ -257,6 +258,41 @@ test('the same task under `run`, which tells it all it needs', options, async ()
 		assert.match(readFileSync(log, 'utf8'), /stopped/);
 	} finally {
 		await upstream.stop();
+		place.remove();
+	}
+});
+
+test('in a terminal under `run` it answers, is suspended, comes back and ends', options, async () => {
+	const place = workplace();
+	const known = { hasCompletedOnboarding: true, theme: 'dark', projects: {} };
+	known.projects[place.project] = { hasTrustDialogAccepted: true };
+	writeFileSync(join(place.home, '.claude.json'), JSON.stringify(known));
+	const t = startTerminal(place.project, {
+		PATH: '/usr/local/bin:/usr/bin:/bin',
+		HOME: place.home,
+		TMPDIR: place.tmp,
+		LANG: 'C.UTF-8',
+		TERM: 'xterm',
+	});
+	try {
+		t.say('stty cols 100 rows 30\n');
+		await t.after(
+			`${BINARY} run --demo -- ${CLAUDE} --permission-mode acceptEdits\n`,
+			/accept edits on/,
+		);
+		await t.after('morning', /morning/);
+		await t.after('\r', /upstream/);
+		await t.press('\x1a', /Stopped/);
+		await t.after('fg\n', /upstream/);
+		await t.press('\x03', /code=|--resume/);
+		await t.after('echo code=$?\n', /code=0/);
+		assert.equal(
+			t.text().match(/level=/g),
+			null,
+			'the log stays out of the terminal',
+		);
+	} finally {
+		await t.leave();
 		place.remove();
 	}
 });

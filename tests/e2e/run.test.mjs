@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { start } from './lib/children.mjs';
 import { get, post, message } from './lib/http.mjs';
 import { BINARY } from './lib/proxy.mjs';
+import { startTerminal } from './lib/terminal.mjs';
 import { SLACK, sleep } from './lib/time.mjs';
 import { closedPort, sayJson, sayOk, startUpstream } from './lib/upstream.mjs';
 
@@ -33,8 +34,8 @@ const environment = (home, env) => {
 };
 
 // `anthropic-proxy ARGS`: {code, signal, stdout, stderr} and the child.
-function run(home, args, env = {}, { file = BINARY } = {}) {
-	const child = start(file, args, {
+function run(home, args, env = {}) {
+	const child = start(BINARY, args, {
 		cwd: home,
 		env: environment(home, env),
 		stdio: ['pipe', 'pipe', 'pipe'],
@@ -499,39 +500,17 @@ test('the log goes where LOG_FILE says, and a home that takes none is no hindran
 	});
 });
 
-// A shell with job control in a terminal: {say, out, end}.
-async function terminal(home) {
-	const t = run(home, ['-qfec', 'bash --norc -i', '/dev/null'], { PS1: '$ ', TERM: 'dumb' }, { file: 'script' });
-	t.say = (text) => t.child.stdin.write(text);
-	t.after = async (text, pattern) => {
-		const at = t.stdout.length;
-		t.say(text);
-		for (let i = 0; i < 300 * SLACK && !pattern.test(t.stdout.slice(at)); i++) await sleep(20);
-		assert.match(t.stdout.slice(at), pattern, t.stdout);
-	};
-	// A key may come before the terminal is the command's.
-	t.press = async (key, pattern) => {
-		const at = t.stdout.length;
-		for (let i = 0; i < 40 * SLACK && !pattern.test(t.stdout.slice(at)); i++) {
-			t.say(key);
-			await sleep(150);
-		}
-		assert.match(t.stdout.slice(at), pattern, t.stdout);
-	};
-	return t;
-}
-
 test('in a terminal Ctrl-C, Ctrl-Z, fg and Ctrl-\\ are for the command, once each', async () => {
 	await inHome(async (home) => {
-		const t = await terminal(home);
+		const t = startTerminal(home, environment(home));
 		const file = join(home, 'job');
 		writeFileSync(
 			file,
 			'trap "echo GOT-INT" INT; trap "echo GOT-CONT" CONT; echo UP-$$\nwhile :; do sleep 0.05; done\n',
 		);
 		await t.after(`${BINARY} run --demo -- sh ${file}\n`, /UP-\d+/);
-		const url = listening(t.stdout);
-		const count = (word) => t.stdout.match(new RegExp(word, 'g'))?.length ?? 0;
+		const url = listening(t.text());
+		const count = (word) => t.text().match(new RegExp(word, 'g'))?.length ?? 0;
 		await t.after('\x03', /GOT-INT/);
 		await t.after('\x03', /GOT-INT/);
 		await t.after('\x1a', /Stopped/);
@@ -539,33 +518,30 @@ test('in a terminal Ctrl-C, Ctrl-Z, fg and Ctrl-\\ are for the command, once eac
 		await t.after('fg\n', /GOT-CONT/);
 		await t.after('\x03', /GOT-INT/);
 		await sleep(200);
-		assert.equal(count('GOT-INT'), 3, t.stdout);
-		assert.equal(count('GOT-CONT'), 1, t.stdout);
+		assert.equal(count('GOT-INT'), 3, t.text());
+		assert.equal(count('GOT-CONT'), 1, t.text());
 		await t.after('\x1c', /\$ /);
 		await t.after('echo code=$?\n', /code=131/);
 		assert.ok(await isGone(url));
-		t.say('exit\n');
-		t.child.stdin.end();
-		await t.ended;
+		await t.leave();
 	});
 });
 
 test('in the background and to the foreground again, and the terminal that goes away', async () => {
 	await inHome(async (home) => {
-		const t = await terminal(home);
+		const t = startTerminal(home, environment(home));
 		const file = join(home, 'job');
 		writeFileSync(file, 'echo UP-$$\nwhile :; do sleep 0.05; done\n');
 		await t.after(`${BINARY} run --demo -- sh ${file}\n`, /UP-\d+/);
-		const url = listening(t.stdout);
-		const pid = Number(t.stdout.match(/UP-(\d+)/)[1]);
+		const url = listening(t.text());
+		const pid = Number(t.text().match(/UP-(\d+)/)[1]);
 		await t.press('\x1a', /Stopped/);
 		await t.after('bg\n', /&/);
 		await t.after('jobs\n', /Running/);
 		await t.after('fg\n', /run --demo/);
 		await t.press('\x1a', /Stopped/);
 		await t.after('fg\n', /run --demo/);
-		t.child.kill('SIGKILL'); // the terminal's other end
-		await t.ended;
+		await t.cut();
 		for (let i = 0; i < 300 && (isAlive(pid) || !(await isGone(url))); i++) await sleep(20);
 		assert.ok(!isAlive(pid), 'the command hung up');
 		assert.ok(await isGone(url), 'and its proxy');

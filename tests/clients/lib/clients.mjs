@@ -35,10 +35,10 @@ export async function loadAiSdk() {
 
 // The program itself comes as an optional package for each platform.
 const platform = `claude-code-${process.platform}-${process.arch}`;
-const BINARY = [platform, platform + '-musl']
+export const CLAUDE = [platform, platform + '-musl']
 	.map((p) => join(MODULES, '@anthropic-ai', p, 'claude'))
 	.find(existsSync);
-export const skipCode = BINARY
+export const skipCode = CLAUDE
 	? false
 	: existsSync(MODULES)
 		? `no Claude Code for ${process.platform}-${process.arch}`
@@ -67,7 +67,7 @@ export function workplace() {
 // Claude Code with nothing of the caller's environment; {code, stdout, stderr}.
 // `under`: the command that runs it, and tells it where to ask.
 export function claudeCode(place, baseUrl, args, { env = {}, timeout = 60000, under } = {}) {
-	const [file, ...words] = [...(under ?? []), BINARY, ...args];
+	const [file, ...words] = [...(under ?? []), CLAUDE, ...args];
 	const child = start(file, words, {
 		cwd: place.project,
 		env: {
