@@ -500,15 +500,24 @@ test('the log goes where LOG_FILE says, and a home that takes none is no hindran
 	});
 });
 
+// One process, and no shell: a shell that forks just then is not stopped by
+// Ctrl-Z, because it waits for a child that is.
+function writeJob(home) {
+	const file = join(home, 'job.mjs');
+	writeFileSync(
+		file,
+		`for (const s of ['INT', 'CONT']) process.on('SIG' + s, () => console.log('GOT-' + s));
+setInterval(() => {}, 1000);
+console.log('UP-' + process.pid);
+`,
+	);
+	return `${BINARY} run --demo -- ${process.execPath} ${file}\n`;
+}
+
 test('in a terminal Ctrl-C, Ctrl-Z, fg and Ctrl-\\ are for the command, once each', async () => {
 	await inHome(async (home) => {
 		const t = startTerminal(home, environment(home));
-		const file = join(home, 'job');
-		writeFileSync(
-			file,
-			'trap "echo GOT-INT" INT; trap "echo GOT-CONT" CONT; echo UP-$$\nwhile :; do sleep 0.05; done\n',
-		);
-		await t.after(`${BINARY} run --demo -- sh ${file}\n`, /UP-\d+/);
+		await t.after(writeJob(home), /UP-\d+/);
 		const url = listening(t.text());
 		const count = (word) => t.text().match(new RegExp(word, 'g'))?.length ?? 0;
 		await t.after('\x03', /GOT-INT/);
@@ -530,9 +539,7 @@ test('in a terminal Ctrl-C, Ctrl-Z, fg and Ctrl-\\ are for the command, once eac
 test('in the background and to the foreground again, and the terminal that goes away', async () => {
 	await inHome(async (home) => {
 		const t = startTerminal(home, environment(home));
-		const file = join(home, 'job');
-		writeFileSync(file, 'echo UP-$$\nwhile :; do sleep 0.05; done\n');
-		await t.after(`${BINARY} run --demo -- sh ${file}\n`, /UP-\d+/);
+		await t.after(writeJob(home), /UP-\d+/);
 		const url = listening(t.text());
 		const pid = Number(t.text().match(/UP-(\d+)/)[1]);
 		await t.press('\x1a', /Stopped/);
