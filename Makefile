@@ -202,9 +202,14 @@ run-fuzz: ALL_CFLAGS += -fsanitize=fuzzer-no-link
 run-fuzz: $(if $(F),$(B)/tests/fuzz/fuzz_$(F),$(FUZZ_BIN))
 	@scripts/fuzz '$(TIME)' $(B)/fuzz $^
 
+FUZZ_APP := $(patsubst %.c,%,$(shell grep -lsx '/\* links: app \*/' /dev/null \
+	$(FUZZ_SRC)))
+$(FUZZ_APP:%=$(B)/%): $(B)/app.a
+$(FUZZ_APP:%=$(B)/%): APP_LIBS = $(B)/app.a
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 	@mkdir -p $(@D)
-	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(B)/core.a -lcjson -lm
+	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(APP_LIBS) \
+	    $(B)/core.a -lcjson -lm
 
 # -- figures, never part of check ---------------------------------------------
 
