@@ -50,6 +50,10 @@
 #define NEWCOMER_GRACE_MS 400
 #define LEAVE_GRACE_MS	  1000
 #define DRAIN_LOOK_MS	  5
+/* Where there is no descriptor for one more connection: how long all wait, and
+ * how often the log says so. */
+#define NO_ROOM_PAUSE_MS 100
+#define NO_ROOM_SAY_MS	 60000
 
 struct connection {
 	struct connection *prev, *next;
@@ -73,7 +77,8 @@ struct listener {
 	pthread_t reaper;
 	pthread_cond_t stop; /* with the lock: the reaper is to end */
 	bool reaping;
-	bool was_busy; /* the reaper's own: since its last look */
+	bool was_busy;	  /* the reaper's own: since its last look */
+	long long say_ms; /* the accepting thread's own: not before that */
 };
 
 /* -- connections ---------------------------------------------------------- */
@@ -328,17 +333,38 @@ leave_escaped(void *cookie, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+/*
+ * The library tries a failed accept again at once, and tells each time: it is
+ * held back here, on its accepting thread.
+ */
+static enum log_level
+judge_library_line(struct listener *l, const char *format)
+{
+	static const char failed[] = "Error accepting connection";
+	static const char no_room[] = "Hit process or system resource limit";
+	long long now = server_now_ms();
+
+	if (strncmp(format, no_room, sizeof(no_room) - 1) == 0)
+		poll(NULL, 0, NO_ROOM_PAUSE_MS);
+	else if (strncmp(format, failed, sizeof(failed) - 1) == 0 &&
+		 now >= l->say_ms) {
+		l->say_ms = now + NO_ROOM_SAY_MS;
+		return LOG_WARN;
+	}
+	return LOG_DEBUG;
+}
+
 static void
 on_library_log(void *cookie, const char *format, va_list args)
 {
+	enum log_level level = judge_library_line(cookie, format);
 	char line[512];
 
-	(void)cookie;
-	if (!log_debugs())
+	if (level == LOG_DEBUG && !log_debugs())
 		return;
 	vsnprintf(line, sizeof(line), format, args);
 	line[strcspn(line, "\r\n")] = '\0';
-	log_say(LOG_DEBUG, "http library: %s", line);
+	log_say(level, "http library: %s", line);
 }
 
 /* -- life ----------------------------------------------------------------- */
@@ -379,7 +405,7 @@ start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 
 	/* clang-format off */
 	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l,
-	    MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+	    MHD_OPTION_EXTERNAL_LOGGER, on_library_log, l,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, l->fd,
 	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
