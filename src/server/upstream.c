@@ -334,7 +334,8 @@ set_connection(struct run *r)
 	CURL *easy = r->handle->easy;
 
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
-	    (long)(r->call->fresh_connection || only_once));
+	    (long)(r->call->fresh_connection || only_once ||
+		   handle_has_input(r->handle)));
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)only_once);
 	curl_easy_setopt(
 	    easy, CURLOPT_MAXAGE_CONN, is_near ? REST_NEAR_S : REST_FAR_S);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -91,6 +92,16 @@ handle_detach(struct handle *h)
 		if (h->sockets[i] != -1)
 			cancel_detach(h->cancel, h->sockets[i]);
 	h->cancel = NULL;
+}
+
+bool
+handle_has_input(const struct handle *h)
+{
+	struct pollfd p[CANCEL_SOCKETS];
+
+	for (int i = 0; i < CANCEL_SOCKETS; i++)
+		p[i] = (struct pollfd){ .fd = h->sockets[i], .events = POLLIN };
+	return poll(p, CANCEL_SOCKETS, 0) > 0;
 }
 
 /* -- handles -------------------------------------------------------------- */

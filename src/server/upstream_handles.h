@@ -38,6 +38,10 @@ void handle_attach(struct handle *h, struct cancel *c);
 void handle_detach(struct handle *h);
 bool handle_is_cancelled(const struct handle *h);
 
+/* Whether something came, or an end, that no call has asked for: the next one
+ * would take it for its answer, which not every libcurl prevents. */
+bool handle_has_input(const struct handle *h);
+
 /* Drops those that have rested for a minute; all: every one, and those in
  * use when they come back. */
 void handles_trim(struct handles *all);

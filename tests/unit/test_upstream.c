@@ -284,6 +284,22 @@ serve_once_then_reset(struct loopback *l, int fd)
 		serve_ok(l, fd);
 }
 
+/* More than what fits one read of libcurl's, and behind it what nobody asked
+ * for. */
+static void
+serve_too_much(struct loopback *l, int fd)
+{
+	static const char head[] = OK_HEAD "Content-Length: 40000\r\n\r\n";
+	static const char more[] = OK_HEAD "Content-Length: 6\r\n\r\nstolen";
+	static char text[sizeof(head) + 40000 + sizeof(more)];
+
+	memset(text, 'a', sizeof(text));
+	memcpy(text, head, sizeof(head) - 1);
+	memcpy(text + sizeof(head) - 1 + 40000, more, sizeof(more));
+	while (hear(l, fd))
+		say(fd, text);
+}
+
 static void
 serve_garbage(struct loopback *l, int fd)
 {
@@ -686,6 +702,26 @@ a_dead_kept_connection_is_replaced_when_retries_are_allowed(void **state)
 	perform(a);
 	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
 	assert_int_equal(l->connections, 2);
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
+static void
+what_follows_an_answer_is_not_the_next_one(void **state)
+{
+	struct loopback *l = loopback_start(serve_too_much);
+	struct ask *a = new_ask(l->port);
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		perform(a);
+		assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+		assert_int_equal(a->got.len, sizeof(a->got.body) - 1);
+		assert_int_equal(a->got.body[0], 'a');
+		sleep_ms(20);
+	}
+	assert_int_equal(l->requests, 5);
 	free(a);
 	upstream_forget(upstream);
 	loopback_stop(l);
@@ -1212,6 +1248,7 @@ main(void)
 		cmocka_unit_test(with_no_retries_a_request_is_never_sent_twice),
 		cmocka_unit_test(
 		    a_dead_kept_connection_is_replaced_when_retries_are_allowed),
+		cmocka_unit_test(what_follows_an_answer_is_not_the_next_one),
 		cmocka_unit_test(a_large_body_goes_up_without_waiting),
 		cmocka_unit_test(
 		    only_a_far_upstream_is_reached_through_a_proxy),
