@@ -211,6 +211,13 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(APP_LIBS) \
 	    $(B)/core.a -lcjson -lm
 
+# `make soak MINUTES=10`: a thousand streams, then clients and upstreams of every
+# temper; Linux.  What it checks stands in tests/soak/soak.mjs.
+MINUTES = 10
+soak: $(B)/anthropic-proxy
+	@PROXY='$(abspath $<)' $(NODE) tests/soak/streams.mjs
+	@PROXY='$(abspath $<)' MINUTES='$(MINUTES)' $(NODE) tests/soak/soak.mjs
+
 # -- figures, never part of check ---------------------------------------------
 
 $(BENCH)/mock: $(addprefix $(BENCH)/,mock.o mock_answer.o timers.o)
@@ -299,17 +306,17 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo 'all check unit golden e2e clients fuzz lint format'
+	@echo 'all check unit golden e2e clients fuzz soak lint format'
 	@echo 'bench bench-core bench-profile'
 	@echo 'install uninstall deb dist release-check clean'
 	@echo 'SAN=address,undefined|thread PORTABLE=1 WERROR=1 B=DIR'
-	@echo 'unit M=module, golden C=case, e2e T=name, fuzz F=target TIME=s'
+	@echo 'unit M=module, golden C=case, e2e T=name, fuzz F=target TIME=s, soak MINUTES=n'
 	@echo 'golden-accept C=case FROM=FILE'
 
 -include $(CORE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(APP_OBJ:.o=.d) \
 	$(B)/src/main.d $(GOLDEN_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) \
 	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d) $(BENCH_SRC:%.c=$(B)/%.d)
-.PHONY: all programs check unit golden golden-accept e2e clients fuzz run-fuzz bench \
+.PHONY: all programs check unit golden golden-accept e2e clients fuzz run-fuzz soak bench \
 	bench-core bench-profile lint print-sources format install \
 	uninstall deb dist release-check clean help
 .DELETE_ON_ERROR:

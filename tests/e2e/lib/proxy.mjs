@@ -80,7 +80,7 @@ export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] 
 		}),
 	);
 
-	for (let i = 0; i < 400 && !exit && !LISTENING.test(log); i++) await sleep(20);
+	for (let i = 0; i < 400 * SLACK && !exit && !LISTENING.test(log); i++) await sleep(20);
 	const m = log.match(LISTENING);
 	if (!m) {
 		child.kill('SIGKILL');

@@ -71,6 +71,8 @@ export async function startUpstream(
 			state.respond = next;
 			calls.length = 0;
 		},
+		// Cuts all connections, as a host that dies.
+		cut: () => server.closeAllConnections(),
 		connections: () => new Promise((r) => server.getConnections((e, n) => r(n))),
 		async stop() {
 			server.closeAllConnections();
