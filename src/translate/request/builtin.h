@@ -9,10 +9,13 @@
 
 #include <stddef.h>
 
+struct buf;
+
 struct builtin {
 	const char *name;
 	const char *description;
-	const char *parameters; /* JSON */
+	unsigned char n_required; /* so many of the fields, from the first */
+	unsigned char fields[11]; /* numbers in a table; 0 behind the last */
 };
 
 enum builtin_kind {
@@ -31,5 +34,8 @@ const struct builtin *builtin_tool(const char *type, int zoom);
 /* The members of a BUILTIN_TOOLSET and its name in tool_use blocks. */
 const struct builtin *
 builtin_members(const char *type, size_t *n, const char **toolset);
+
+/* Appends the schema of what the tool takes. */
+void builtin_parameters(const struct builtin *tool, struct buf *out);
 
 #endif

@@ -93,22 +93,20 @@ add_parameters(
 	struct buf text;
 	bool done = true;
 
-	if (tool->fixed != NULL)
-		return json_add_raw(function, "parameters",
-		    (struct json_slice){ tool->fixed->parameters,
-			strlen(tool->fixed->parameters) });
 	schema = json_get(tool->json, "input_schema");
 	buf_init(&text, TEXT_CEILING);
-	if (schema_print(c->doc, schema, mode, &text))
+	if (tool->fixed != NULL)
+		builtin_parameters(tool->fixed, &text);
+	if (tool->fixed != NULL || schema_print(c->doc, schema, mode, &text))
 		done = !text.failed &&
 		       json_add_raw(function, "parameters",
 			   (struct json_slice){ text.data, text.len });
 	buf_clear(&text);
 	if (!done)
 		return false;
-	if (c->profile->strict_tools == STRICT_NEVER || mode == SCHEMA_GEMINI ||
-	    mode == SCHEMA_KIMI || !json_get_true(tool->json, "strict") ||
-	    !schema_is_strict(schema))
+	if (tool->fixed != NULL || c->profile->strict_tools == STRICT_NEVER ||
+	    mode == SCHEMA_GEMINI || mode == SCHEMA_KIMI ||
+	    !json_get_true(tool->json, "strict") || !schema_is_strict(schema))
 		return true;
 	return json_add_bool(function, "strict", true);
 }
