@@ -57,7 +57,7 @@ WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epo
 CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
 SERVER = admit asking attempts bind cancel catalog deadline exchange fetch headers \
 	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay request_log routes \
-	scales secret server settings statefile statuspage statusview \
+	scales secret server settings spoken statefile statuspage statusview \
 	stream_pipe target upstream \
 	upstream_failure upstream_handles verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \

@@ -30,6 +30,7 @@
 #include "server/secret.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/spoken.h"
 #include "server/stream_pipe.h"
 #include "server/verbose.h"
 #include "server/watch.h"
@@ -61,6 +62,7 @@ struct relay {
 	char request_id[32], message_id[32];
 	size_t in_bytes, out_bytes;
 	struct journal_flight flight;
+	struct spoken_answer *spoken; /* or NULL */
 
 	/* between the worker and the connection's thread, under lock */
 	pthread_mutex_t lock;
@@ -248,6 +250,8 @@ prepare(struct relay *r, bool count_only)
 	r->flight.stream = req->stream;
 	if (prepare_request(a) == -1)
 		return -1;
+	r->spoken =
+	    spoken_begin(r->server->spoken, r->settings, r->request_id, req);
 	journal_begin(r->server->journal, &r->flight);
 	return 0;
 }
@@ -262,6 +266,8 @@ log_end(struct relay *r)
 		.out_bytes = r->out_bytes,
 	};
 
+	spoken_end(r->spoken, r->settings);
+	r->spoken = NULL;
 	request_log_end(&facts, &r->attempts);
 }
 
@@ -304,6 +310,8 @@ answer_message(struct relay *r)
 		ratelimit_pass(r->exchange, &a->head);
 		r->out_bytes = body.len;
 		verbose_body(r->settings, "to client", body.data, body.len);
+		if (r->spoken != NULL)
+			spoken_add_message(r->spoken, &body);
 		capture_answer(a->capture, 200, body.data, body.len);
 		exchange_answer(r->exchange, 200, "application/json", &body);
 	} else {
@@ -374,6 +382,8 @@ deliver_events(void *cookie, struct buf *events)
 
 	note_first(r, events);
 	verbose_body(r->settings, "to client", events->data, events->len);
+	if (r->spoken != NULL)
+		spoken_add_events(r->spoken, events);
 	rc = stream_pipe_write(r->pipe_write, events->data, events->len,
 	    r->settings->client_stall_timeout_ms, &r->cancel);
 	r->out_bytes += events->len;

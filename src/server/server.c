@@ -15,6 +15,7 @@
 #include "server/ready.h"
 #include "server/scales.h"
 #include "server/settings.h"
+#include "server/spoken.h"
 #include "server/upstream.h"
 #include "server/watch.h"
 
@@ -41,6 +42,7 @@ server_new(struct settings *s)
 	    (server->catalog = catalog_new()) == NULL ||
 	    (server->asking = asking_new()) == NULL ||
 	    (server->journal = journal_new()) == NULL ||
+	    (server->spoken = spoken_new()) == NULL ||
 	    (server->ready = ready_new()) == NULL) {
 		server_free(server);
 		return NULL;
@@ -62,6 +64,7 @@ server_free(struct server *server)
 	catalog_free(server->catalog);
 	asking_free(server->asking);
 	journal_free(server->journal);
+	spoken_free(server->spoken);
 	ready_free(server->ready);
 	settings_drop(server->settings);
 	pthread_cond_destroy(&server->idle);
@@ -90,6 +93,8 @@ server_set_settings(struct server *server, struct settings *s)
 	server->settings = settings_hold(s);
 	pthread_mutex_unlock(&server->lock);
 	settings_drop(old);
+	if (!s->status_bodies)
+		spoken_forget(server->spoken);
 	upstream_forget(server->upstream);
 	asking_forget(server->asking);
 	catalog_forget(server->catalog);

@@ -17,6 +17,7 @@ struct pool;
 struct ready;
 struct scales;
 struct settings;
+struct spoken;
 struct upstream;
 struct watch;
 
@@ -42,6 +43,7 @@ struct server {
 	struct catalog *catalog;
 	struct asking *asking;
 	struct journal *journal;
+	struct spoken *spoken;
 	struct ready *ready;
 
 	/* Apart from what is under lock: gcc reads neighbours together. */

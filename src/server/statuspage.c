@@ -17,6 +17,7 @@
 #include "server/secret.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/spoken.h"
 #include "server/statusview.h"
 #include "wire/buf.h"
 #include "wire/fault.h"
@@ -143,8 +144,11 @@ render(struct server *server, struct exchange *x, const char *nonce,
 	const struct settings *settings = exchange_settings(x);
 	const char *host = exchange_header(x, "host");
 	struct journal_snapshot *seen = journal_look(server->journal);
+	struct spoken_pair *spoken =
+	    settings->status_bodies ? spoken_look(server->spoken) : NULL;
 	struct status_view v = {
 		.seen = seen,
+		.spoken = spoken,
 		.now_unix_ms = unix_ms(),
 		.upstream =
 		    settings->demo ? "the demo" : settings->upstream.host,
@@ -161,6 +165,7 @@ render(struct server *server, struct exchange *x, const char *nonce,
 		running = (int)seen->n_flights;
 	}
 	free(seen);
+	free(spoken);
 	return out->failed ? -1 : running;
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "server/journal.h"
+#include "server/spoken.h"
 #include "wire/buf.h"
 
 /* The plots: a bar for each minute. */
@@ -292,7 +293,7 @@ put_hour(struct buf *out, const struct journal_snapshot *s)
 		    put_short, { { 0 } } },
 		{ "Output tokens", { "output", NULL }, { "one", "one" },
 		    put_short, { { 0 } } },
-		{ "Time to first token", { "first token", "the rest" },
+		{ "First token", { "first token", "the rest" },
 		    { "one", "two" }, put_long_ms, { { 0 } } },
 	};
 	struct journal_minute sum = sum_of(s);
@@ -446,6 +447,34 @@ put_when(
 	ADD("</td>");
 }
 
+static void
+put_said(struct buf *out, const char *who, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	buf_printf(out, "<p><b>%s</b> ", who);
+	put_text(out, text);
+	ADD("</p>");
+}
+
+/* A row of its own for the texts, where they are kept. */
+static void
+put_spoken(struct buf *out, const struct status_view *v,
+    const struct journal_entry *e, int columns)
+{
+	for (int i = 0; v->spoken != NULL && i < SPOKEN_PAIRS; i++) {
+		const struct spoken_pair *p = &v->spoken[i];
+
+		if (p->id[0] == '\0' || strcmp(p->id, e->id) != 0)
+			continue;
+		buf_printf(out, "<tr class=said><td colspan=%d>", columns);
+		put_said(out, "Asked", p->asked);
+		put_said(out, "Answered", p->answered);
+		ADD("</td></tr>");
+		return;
+	}
+}
+
 /* -- the parts of the page ------------------------------------------------ */
 
 static void
@@ -453,7 +482,7 @@ put_about(struct buf *out, const struct status_view *v)
 {
 	ADD("<p id=about class=quiet>Version " VERSION ", upstream ");
 	put_text(out, v->upstream);
-	ADD(", up since ");
+	ADD(", started ");
 	put_started(out, v->seen->totals.since_unix_ms, v->now_unix_ms);
 	ADD("</p>");
 }
@@ -515,6 +544,7 @@ put_flights(struct buf *out, const struct status_view *v)
 		ADD("<td class=\"end id\">");
 		put_text(out, e->id);
 		ADD("</td></tr>");
+		put_spoken(out, v, e, 6);
 	}
 	if (s->n_flights > 0)
 		ADD("</tbody></table></div>");
@@ -561,6 +591,7 @@ put_recent(struct buf *out, const struct status_view *v)
 		put_tokens(out, &e->tokens);
 		put_end(out, e);
 		ADD("</tr>");
+		put_spoken(out, v, e, 9);
 	}
 	if (s->n_recent > 0)
 		ADD("</tbody></table></div>");

@@ -11,9 +11,11 @@
 
 struct buf;
 struct journal_snapshot;
+struct spoken_pair;
 
 struct status_view {
 	const struct journal_snapshot *seen;
+	const struct spoken_pair *spoken; /* SPOKEN_PAIRS, or NULL */
 	long long now_unix_ms;
 	const char *upstream; /* its host */
 	const char *here;     /* where the reader found us: "localhost:3000" */

@@ -79,6 +79,16 @@ redact(struct buf *text, const char *key)
 }
 
 void
+verbose_hide_keys(const struct settings *s, struct buf *text)
+{
+	redact(text, s->upstream_key);
+	for (size_t i = 0; i < s->n_proxy_keys; i++)
+		redact(text, s->proxy_keys[i]);
+	text->len = error_scrub(text->data, text->len);
+	text->data[text->len] = '\0';
+}
+
+void
 verbose_body(
     const struct settings *s, const char *what, const char *bytes, size_t len)
 {
@@ -89,11 +99,7 @@ verbose_body(
 	buf_init(&text, 2 * MAX_LOGGED_BYTES);
 	shorten(&text, bytes, len);
 	if (text.len > 0) {
-		redact(&text, s->upstream_key);
-		for (size_t i = 0; i < s->n_proxy_keys; i++)
-			redact(&text, s->proxy_keys[i]);
-		text.len = error_scrub(text.data, text.len);
-		text.data[text.len] = '\0';
+		verbose_hide_keys(s, &text);
 		log_say(LOG_INFO, "%s: %s", what, text.data);
 	}
 	buf_clear(&text);

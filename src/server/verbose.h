@@ -6,7 +6,12 @@
 
 #include <stddef.h>
 
+struct buf;
 struct settings;
+
+/* Takes our own keys, and what looks like one, out of a text that is not
+ * empty. */
+void verbose_hide_keys(const struct settings *s, struct buf *text);
 
 /* Logs a body under `what` where the settings ask for it. */
 void verbose_body(

@@ -2,8 +2,10 @@
 // The status page without a browser: who may see it, what stands on it, how it
 // stays live.  tests/clients/status.test.mjs looks at it with one.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { seen } from './lib/between.mjs';
 import { answers, assertError, get, message, open, post, raw, rawRequest } from './lib/http.mjs';
@@ -282,6 +284,90 @@ test('a drain ends the watchers and does not wait for them', async () => {
 		assert.equal(r.cut, false, 'the answer ended well');
 		await p.ended;
 		assert.ok(Date.now() - began < 900 * SLACK, `${Date.now() - began} ms`);
+	});
+});
+
+test('STATUS_BODIES shows how prompts and answers begin', async () => {
+	const env = {
+		STATUS_BODIES: '1',
+		UPSTREAM_API_KEY: 'up-key-that-is-ours',
+		PROXY_API_KEY: 'key-of-the-proxy',
+	};
+	const headers = { 'x-api-key': 'key-of-the-proxy' };
+	await withProxy(upstream.url, env, async (p) => {
+		const rows = async () =>
+			[...(await page(p, { headers })).matchAll(/<tr class=said>.*?<\/tr>/gs)].map((m) =>
+				m[0].replace(/<[^>]+>/g, '|'),
+			);
+		const ask = (content, extra = {}) =>
+			post(p.url, message({ messages: [{ role: 'user', content }], ...extra }), {
+				headers,
+			});
+		upstream.script((call, res) =>
+			sayTurn(call, res, {
+				text: 'Hi <b>there</b>,\nup-key-that-is-ours',
+				thinking: 'a thought',
+			}),
+		);
+		for (const stream of [true, false])
+			await ask(
+				[
+					{ type: 'text', text: '<system-reminder>x</system-reminder>' },
+					{ type: 'text', text: 'My "question"\nkey-of-the-proxy sk-abcdefgh12345678' },
+				],
+				{ stream },
+			);
+		for (const row of await rows())
+			assert.match(
+				row,
+				/\|Asked\| My &quot;question&quot; \*\*\* sk-\*\*\*\|+Answered\| Hi &lt;b&gt;there&lt;\/b&gt;, \*\*\*\|/,
+			);
+		assert.doesNotMatch((await rows()).join(), /thought|reminder|abcdefgh/);
+		assert.equal((await rows()).length, 2);
+
+		upstream.script((call, res) =>
+			sayTurn(call, res, {
+				text: '\u00fc'.repeat(9000),
+				calls: [{ id: 'call_1', name: 'Bash', input: {} }],
+			}),
+		);
+		const tools = [{ name: 'Bash', input_schema: { type: 'object' } }];
+		await ask('\u20ac'.repeat(9000), { stream: true, tools });
+		const [long] = await rows();
+		const texts = [...long.matchAll(/ ([^|]{2,})\|/g)].map((m) => m[1]);
+		for (const text of texts) {
+			assert.ok(Buffer.byteLength(text) < 400);
+			assert.match(text, /^(\u20ac+|\u00fc+)\u2026$/, 'cut between characters');
+		}
+		assert.equal(texts.length, 2);
+
+		upstream.script((call, res) =>
+			sayTurn(call, res, { calls: [{ id: 'call_1', name: 'Bash', input: {} }] }),
+		);
+		await ask('run it', { stream: true, tools });
+		assert.match((await rows())[0], /run it.*\[Bash\]/);
+	});
+});
+
+test('what was said is gone when STATUS_BODIES is off again', async () => {
+	upstream.script(sayOk);
+	await withProxy(upstream.url, { STATUS_BODIES: undefined }, async (p) => {
+		const set = async (value) => {
+			writeFileSync(join(p.home, '.env'), `STATUS_BODIES=${value}\n`);
+			const lines = p.log().split('\n').length;
+			p.signal('SIGHUP');
+			await until(() => p.log().split('\n').length > lines, 3000, 'the reload');
+		};
+		await set(1);
+		await post(p.url, message());
+		assert.match(await page(p), /<b>Asked<\/b> Hello<.*<b>Answered<\/b> ok</);
+		const w = watch(p);
+		await w.head;
+		await set(0);
+		await w.done;
+		assert.doesNotMatch(await page(p), /Hello/);
+		await set(1);
+		assert.doesNotMatch(await page(p), /Hello/);
 	});
 });
 

@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/journal.h"
+#include "server/spoken.h"
 #include "server/statusview.h"
 #include "wire/buf.h"
 
@@ -20,6 +22,15 @@ static struct status_view view = { .seen = &seen,
 	.upstream = "up.example",
 	.here = "localhost:3000" };
 static struct buf out;
+static struct spoken_pair spoken[SPOKEN_PAIRS];
+
+static void
+speak(struct spoken_pair *p, const char *id, char c)
+{
+	memcpy(p->id, id, strlen(id) + 1);
+	memset(p->asked, c, sizeof(p->asked) - 1);
+	memset(p->answered, c, sizeof(p->answered) - 1);
+}
 
 static void
 fill_entry(struct journal_entry *e)
@@ -65,6 +76,8 @@ start(void **state)
 {
 	(void)state;
 	memset(&seen, 0, sizeof(seen));
+	memset(spoken, 0, sizeof(spoken));
+	view.spoken = NULL;
 	return 0;
 }
 
@@ -202,6 +215,8 @@ the_worst_texts_fit_and_are_escaped(void **state)
 		memset(e->asked, '"', sizeof(e->asked) - 1);
 		memset(e->used, '<', sizeof(e->used) - 1);
 		memset(e->stop, '\'', sizeof(e->stop) - 1);
+		snprintf(e->id, sizeof(e->id), "req_%d", i);
+		speak(&spoken[i], e->id, '"');
 		seen.flights[i] = *e;
 		e->error = "api_error";
 		e->status = 502;
@@ -213,6 +228,7 @@ the_worst_texts_fit_and_are_escaped(void **state)
 		seen.totals.models[i].requests = 1;
 	}
 	seen.totals.n_models = JOURNAL_MODELS;
+	view.spoken = spoken;
 	view.here = "\"'<>&";
 	HIDES("<<");
 	HIDES("\"\"\"");
@@ -221,6 +237,21 @@ the_worst_texts_fit_and_are_escaped(void **state)
 	seen.n_recent = seen.n_flights = 0;
 	SHOWS("http://&quot;&#39;&lt;&gt;&amp;<br>");
 	view.here = "localhost:3000";
+}
+
+static void
+texts_stand_below_their_request_where_they_are_kept(void **state)
+{
+	(void)state;
+	add_entry();
+	speak(&spoken[5], "req_1", 'x');
+	speak(&spoken[6], "req_2", 'y');
+	spoken[5].answered[0] = '\0';
+	HIDES("<b>");
+	view.spoken = spoken;
+	SHOWS("</tr><tr class=said><td colspan=9><p><b>Asked</b> xxx");
+	HIDES("Answered");
+	HIDES("yyy");
 }
 
 static void
@@ -256,6 +287,8 @@ main(void)
 		cmocka_unit_test_setup(large_sums_are_short, start),
 		cmocka_unit_test_setup(
 		    the_worst_texts_fit_and_are_escaped, start),
+		cmocka_unit_test_setup(
+		    texts_stand_below_their_request_where_they_are_kept, start),
 		cmocka_unit_test_setup(
 		    the_page_has_its_nonce_and_no_slot_is_left, start),
 	};
