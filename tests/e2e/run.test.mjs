@@ -475,9 +475,12 @@ test('a proxy that is lost is told of at the end', async () => {
 		const url = listening(r.stderr);
 		for (const pid of pids.split('\n').map(Number).filter(Boolean)) {
 			const comm = readFileSync(`/proc/${pid}/comm`, 'utf8');
-			if (comm.startsWith('anthropic-proxy')) process.kill(pid, 'SIGKILL');
+			if (!comm.startsWith('anthropic-proxy')) continue;
+			process.kill(pid, 'SIGKILL');
+			// its sockets are closed a little before it is dead
+			for (let i = 0; i < 100 && existsSync(`/proc/${pid}`); i++) await sleep(20);
 		}
-		for (let i = 0; i < 100 && !(await isGone(url)); i++) await sleep(20);
+		assert.ok(await isGone(url));
 		r.child.stdin.end('\n');
 		const end = await r.ended;
 		assert.equal(end.code, 9);
