@@ -211,13 +211,8 @@ put_url(struct capture *c, const char *key, const char *url)
 static void
 put_settings(struct capture *c, const struct settings *s)
 {
-	static const char *const knobs[] = {
-#define X(NAME, member, words) #NAME,
-		DIALECT_KNOBS(X)
-#undef X
-	};
 	struct profile usual;
-	const char *between = "", *word;
+	const char *between = "", *name, *word;
 
 	begin_line(c, "settings");
 	put_url(c, "url", s->upstream.url);
@@ -231,11 +226,12 @@ put_settings(struct capture *c, const struct settings *s)
 		put_name(c, "body", s->upstream_body);
 	profile_defaults(&usual);
 	BUF_ADD_LIT(&c->out, ",\"knobs\":{");
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-		word = profile_word(&s->profile, knobs[i]);
-		if (strcmp(word, profile_word(&usual, knobs[i])) == 0)
+	for (size_t i = 0; i < N_KNOBS; i++) {
+		name = profile_knob(i);
+		word = profile_word(&s->profile, name);
+		if (strcmp(word, profile_word(&usual, name)) == 0)
 			continue;
-		buf_printf(&c->out, "%s\"%s\":\"%s\"", between, knobs[i], word);
+		buf_printf(&c->out, "%s\"%s\":\"%s\"", between, name, word);
 		between = ",";
 	}
 	buf_add_char(&c->out, '}');

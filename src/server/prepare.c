@@ -117,19 +117,15 @@ prepare_again(struct attempts *a)
 __attribute__((noinline)) static void
 say_profile(const struct attempts *a)
 {
-	static const char *const knobs[] = {
-#define X(NAME, member, words) #NAME,
-		DIALECT_KNOBS(X)
-#undef X
-	};
-	struct log_field fields[2 + sizeof(knobs) / sizeof(knobs[0])] = {
+	struct log_field fields[2 + N_KNOBS] = {
 		{ "upstream", a->settings->upstream.host, 0 },
 		{ "model", a->context.model, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-		fields[2 + i].key = knobs[i];
-		fields[2 + i].text = profile_word(&a->profile, knobs[i]);
+	for (size_t i = 0; i < N_KNOBS; i++) {
+		fields[2 + i].key = profile_knob(i);
+		fields[2 + i].text =
+		    profile_word(&a->profile, fields[2 + i].key);
 	}
 	log_fields(
 	    LOG_DEBUG, "profile", fields, sizeof(fields) / sizeof(fields[0]));

@@ -19,6 +19,9 @@
 #define DATABRICKS_HOSTS                                                       \
 	"cloud.databricks.com|azuredatabricks.net|gcp.databricks.com"
 
+/* Ranks of effort_word(). */
+enum { EFFORT_MINIMAL = 1, EFFORT_LOW, EFFORT_HIGH = 4, EFFORT_XHIGH };
+
 /*
  * Each rule fills what the rules above it and the operator left open, where
  * 0 is open.  Host: the name or a domain above it; model: a glob on the
@@ -28,7 +31,13 @@
 /* clang-format off */
 static const struct rule {
 	const char *host, *model;
-	struct profile says;
+	struct {
+#define X(NAME, member, words) unsigned char member;
+		DIALECT_KNOBS(X)
+#undef X
+		unsigned char max_effort, off_effort; /* ranks */
+		bool is_gemini, is_kimi, prompt_cache_key, fast_tier;
+	} says;
 } rules[] = {
 	/* Models that do not reason refuse the effort; the others refuse
 	 * sampling and know only some of the words. */
@@ -40,14 +49,14 @@ static const struct rule {
 		.reasoning_request = REASONING_NONE,
 		.tools_need_effort_none = EFFORT_NONE_FALSE } },
 	{ OPENAI_HOSTS, "o1*|o3*|o4*", { .sampling = SAMPLING_DROP,
-		.max_effort = "high", .off_effort = "low" } },
+		.max_effort = EFFORT_HIGH, .off_effort = EFFORT_LOW } },
 	{ OPENAI_HOSTS, "gpt-5|gpt-5-*", { .sampling = SAMPLING_DROP,
-		.max_effort = "high", .off_effort = "minimal" } },
-	{ OPENAI_HOSTS, "gpt-5.1-codex-max*", { .max_effort = "xhigh" } },
+		.max_effort = EFFORT_HIGH, .off_effort = EFFORT_MINIMAL } },
+	{ OPENAI_HOSTS, "gpt-5.1-codex-max*", { .max_effort = EFFORT_XHIGH } },
 	{ OPENAI_HOSTS, "gpt-5.1*", { .sampling = SAMPLING_DROP,
-		.max_effort = "high" } },
+		.max_effort = EFFORT_HIGH } },
 	{ OPENAI_HOSTS, "gpt-5.2*|gpt-5.3*|gpt-5.4*|gpt-5.5*", {
-		.sampling = SAMPLING_DROP, .max_effort = "xhigh" } },
+		.sampling = SAMPLING_DROP, .max_effort = EFFORT_XHIGH } },
 	{ OPENAI_HOSTS, "gpt-5.*|gpt-6*", { .sampling = SAMPLING_DROP } },
 	{ "openai.com", NULL, {
 		.max_tokens_field = MAX_TOKENS_NEW, .user_field = USER_SAFETY,
@@ -136,15 +145,15 @@ static const struct rule {
 	    "grok-4.20*|grok-code*", {
 		.reasoning_request = REASONING_NONE } },
 	{ "x.ai", "grok-3-mini*|grok-4.3*|grok-4.4*|grok-4.5*", {
-		.max_effort = "high" } },
-	{ "x.ai", NULL, { .off_effort = "low",
+		.max_effort = EFFORT_HIGH } },
+	{ "x.ai", NULL, { .off_effort = EFFORT_LOW,
 		.reasoning_history = HISTORY_REASONING_CONTENT,
 		.service_tier = TIER_DROP } },
 	{ "googleapis.com", "*gemini-3*|*gemini-2.5-pro*", {
-		.off_effort = "low" } },
+		.off_effort = EFFORT_LOW } },
 	{ "googleapis.com", NULL, {
 		.is_gemini = true, .tool_schema = SCHEMA_GEMINI,
-		.max_effort = "high", .strict_tools = STRICT_NEVER,
+		.max_effort = EFFORT_HIGH, .strict_tools = STRICT_NEVER,
 		.reasoning_history = HISTORY_NONE,
 		.parallel_tool_calls = PARALLEL_DROP,
 		.user_field = USER_NONE, .service_tier = TIER_DROP } },
@@ -177,7 +186,8 @@ static const struct rule {
 		.reasoning_history = HISTORY_DEEPSEEK } },
 	{ NULL, "*kimi*|*moonshot*", { .is_kimi = true } },
 	{ NULL, "*gemini*", { .is_gemini = true } },
-	{ NULL, "*gpt-oss*", { .max_effort = "high", .off_effort = "low" } },
+	{ NULL, "*gpt-oss*", { .max_effort = EFFORT_HIGH,
+		.off_effort = EFFORT_LOW } },
 
 	/* A server of which nothing is known. */
 	{ NULL, NULL, {
@@ -245,21 +255,22 @@ is_model(const char *model, const char *list)
 }
 
 static void
-fill(struct profile *p, const struct profile *says)
+fill(struct profile *p, const struct rule *rule)
 {
-#define X(NAME, member, words)                                                 \
-	if (p->member == 0)                                                    \
-		p->member = says->member;
-	DIALECT_KNOBS(X)
-#undef X
-	p->is_gemini |= says->is_gemini;
-	p->is_kimi |= says->is_kimi;
-	p->prompt_cache_key |= says->prompt_cache_key;
-	p->fast_tier |= says->fast_tier;
-	if (p->max_effort == NULL)
-		p->max_effort = says->max_effort;
-	if (p->off_effort == NULL)
-		p->off_effort = says->off_effort;
+	/* What it says begins with the knobs, in their order. */
+	const unsigned char *says = (const unsigned char *)&rule->says;
+
+	for (size_t i = 0; i < N_KNOBS; i++)
+		if (p->knobs[i] == 0)
+			p->knobs[i] = says[i];
+	p->is_gemini |= rule->says.is_gemini;
+	p->is_kimi |= rule->says.is_kimi;
+	p->prompt_cache_key |= rule->says.prompt_cache_key;
+	p->fast_tier |= rule->says.fast_tier;
+	if (p->max_effort == NULL && rule->says.max_effort != 0)
+		p->max_effort = effort_word(rule->says.max_effort);
+	if (p->off_effort == NULL && rule->says.off_effort != 0)
+		p->off_effort = effort_word(rule->says.off_effort);
 }
 
 /*
@@ -302,7 +313,7 @@ dialect_resolve(const struct profile *configured, const char *host,
 		if (i == 0 || rules[i].host != rules[i - 1].host)
 			is_here = is_host(host, host_len, rules[i].host);
 		if (is_here && is_model(name, rules[i].model))
-			fill(out, &rules[i].says);
+			fill(out, &rules[i]);
 	}
 	if (out->tools_need_effort_none == EFFORT_NONE_AUTO)
 		out->tools_need_effort_none = refuses_tools_with_reasoning(name)

@@ -100,10 +100,22 @@ enum { USER_AUTO, USER_USER, USER_SAFETY, USER_NONE };
 enum { TIER_AUTO, TIER_SEND, TIER_DROP };
 enum { FORMAT_AUTO, FORMAT_JSON_SCHEMA, FORMAT_JSON_OBJECT, FORMAT_NONE };
 
-struct profile {
-#define X(NAME, member, words) int member;
+enum {
+#define X(NAME, member, words) KNOB_##NAME,
 	DIALECT_KNOBS(X)
 #undef X
+	    N_KNOBS
+};
+
+struct profile {
+	union { /* each by name, and by its place in the list */
+		struct {
+#define X(NAME, member, words) unsigned char member;
+			DIALECT_KNOBS(X)
+#undef X
+		};
+		unsigned char knobs[N_KNOBS];
+	};
 	int tool_name_max;     /* bytes of a function name; default 64 */
 	bool is_gemini;	       /* thought signatures on tool calls */
 	bool is_kimi;	       /* ids such as functions.NAME:N are meaningful */
@@ -118,6 +130,12 @@ struct profile {
 
 /* All knobs at their defaults. */
 void profile_defaults(struct profile *p);
+
+/* The name of a knob, by its place in the list; NULL past the last. */
+const char *profile_knob(size_t i);
+
+/* The efforts, weakest first; NULL past the last. */
+const char *effort_word(size_t rank);
 
 /* How strong an effort ("none" … "max") is: 0 for "none", -1 for no such
  * word. */

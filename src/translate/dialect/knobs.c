@@ -9,87 +9,45 @@
 #define TOOL_NAME_DEFAULT 64
 
 static const struct knob {
-	const char *name;
-	size_t at; /* of the member in struct profile */
-	const char *words;
+	const char *name, *words;
 } knobs[] = {
-#define X(NAME, member, words)                                                 \
-	{ #NAME, offsetof(struct profile, member), words },
+#define X(NAME, member, words) { #NAME, words },
 	DIALECT_KNOBS(X)
 #undef X
 };
 
 /* Every word of the lists, each by itself. */
-static const char *const words[] = {
-	"any",
-	"allow",
-	"auto",
-	"auto_only",
-	"both",
-	"deepseek",
-	"developer",
-	"drop",
-	"false",
-	"file",
-	"fold",
-	"gemini",
-	"hash40",
-	"json_object",
-	"json_schema",
-	"keep",
-	"kimi",
-	"local",
-	"max_completion_tokens",
-	"max_tokens",
-	"mistral9",
-	"never",
-	"none",
-	"openai",
-	"openrouter",
-	"pass",
-	"prefix",
-	"reasoning",
-	"reasoning_content",
-	"reasoning_details",
-	"reasoning_effort",
-	"reject",
-	"safety_identifier",
-	"send",
-	"system",
-	"text-placeholder",
-	"think_tags",
-	"true",
-	"upstream",
-	"user",
-	"vllm",
-	"vllm_kwargs",
-};
+static const char words[] =
+    "any\0allow\0auto\0auto_only\0both\0"
+    "deepseek\0developer\0drop\0false\0file\0"
+    "fold\0gemini\0hash40\0json_object\0json_schema\0"
+    "keep\0kimi\0local\0max_completion_tokens\0max_tokens\0"
+    "mistral9\0never\0none\0openai\0openrouter\0"
+    "pass\0prefix\0reasoning\0reasoning_content\0reasoning_details\0"
+    "reasoning_effort\0reject\0safety_identifier\0send\0system\0"
+    "text-placeholder\0think_tags\0true\0upstream\0user\0"
+    "vllm\0vllm_kwargs\0";
 
-static const char *const efforts[] = {
-	"none",
-	"minimal",
-	"low",
-	"medium",
-	"high",
-	"xhigh",
-	"max",
-};
+static const char efforts[][8] = { "none", "minimal", "low", "medium", "high",
+	"xhigh", "max" };
 
 #define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct knob *
-find_knob(const char *name)
+const char *
+profile_knob(size_t i)
 {
-	for (size_t i = 0; i < N_ELEMENTS(knobs); i++)
-		if (strcasecmp(knobs[i].name, name) == 0)
-			return &knobs[i];
-	return NULL;
+	return i < N_KNOBS ? knobs[i].name : NULL;
 }
 
-static int *
-member_of(struct profile *p, const struct knob *knob)
+/* The place of the knob in the list; N_KNOBS: there is no such knob. */
+static size_t
+find_knob(const char *name)
 {
-	return (int *)(void *)((char *)p + knob->at);
+	size_t i = 0;
+
+	while (i < N_KNOBS && strcasecmp(knobs[i].name, name) != 0)
+		i++;
+	return i;
 }
 
 void
@@ -103,45 +61,49 @@ int
 profile_set(
     struct profile *p, const char *name, const char *word, const char **allowed)
 {
-	const struct knob *knob = find_knob(name);
+	size_t i = find_knob(name);
 	size_t len = strlen(word), n;
 	const char *at;
-	int value = 0;
+	unsigned char value = 0;
 
-	if (knob == NULL)
+	if (i == N_KNOBS)
 		return 0;
-	for (at = knob->words;; at += n + 1, value++) {
+	for (at = knobs[i].words;; at += n + 1, value++) {
 		n = strcspn(at, "|");
 		if (n == len && strncasecmp(at, word, n) == 0) {
-			*member_of(p, knob) = value;
+			p->knobs[i] = value;
 			return 1;
 		}
 		if (at[n] == '\0')
 			break;
 	}
 	if (allowed != NULL)
-		*allowed = knob->words;
+		*allowed = knobs[i].words;
 	return -1;
 }
 
 const char *
 profile_word(const struct profile *p, const char *name)
 {
-	const struct knob *knob = find_knob(name);
+	size_t i = find_knob(name), len;
 	const char *at;
-	size_t len;
 
-	if (knob == NULL)
+	if (i == N_KNOBS)
 		return NULL;
-	at = knob->words;
-	for (int n = *(const int *)(const void *)((const char *)p + knob->at);
-	     n > 0 && *at != '\0'; n--)
+	at = knobs[i].words;
+	for (int n = p->knobs[i]; n > 0 && *at != '\0'; n--)
 		at += strcspn(at, "|") + (strchr(at, '|') != NULL);
 	len = strcspn(at, "|");
-	for (size_t i = 0; i < N_ELEMENTS(words); i++)
-		if (strlen(words[i]) == len && memcmp(words[i], at, len) == 0)
-			return words[i];
+	for (const char *w = words; *w != '\0'; w += strlen(w) + 1)
+		if (strlen(w) == len && memcmp(w, at, len) == 0)
+			return w;
 	return NULL;
+}
+
+const char *
+effort_word(size_t rank)
+{
+	return rank < N_ELEMENTS(efforts) ? efforts[rank] : NULL;
 }
 
 int

@@ -231,9 +231,8 @@ read_efforts(const char *text, char *words, size_t cap)
 		"supported values:", "must be one of", "must be", "should be",
 		"expected one of", "allowed values", "valid values",
 		"accepted values", "one of", NULL };
-	static const char *const all[] = { "none", "minimal", "low", "medium",
-		"high", "xhigh", "max" };
 	struct phrase_found found, word;
+	const char *effort;
 	size_t at = 0, len;
 	char list[256];
 
@@ -245,21 +244,21 @@ read_efforts(const char *text, char *words, size_t cap)
 		len = len < sizeof(list) ? len : sizeof(list) - 1;
 		memcpy(list, found.end, len);
 		list[len] = '\0';
-		for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+		for (size_t k = 0; (effort = effort_word(k)) != NULL; k++) {
 			const char *p = list;
 
-			while (phrase_find(all[k], p, &word) &&
+			while (phrase_find(effort, p, &word) &&
 			       ((word.at > list &&
 				    isalpha((unsigned char)word.at[-1])) ||
 				   isalpha((unsigned char)*word.end)))
 				p = word.end;
-			if (!phrase_find(all[k], p, &word) ||
-			    at + strlen(all[k]) + 2 > cap)
+			if (!phrase_find(effort, p, &word) ||
+			    at + strlen(effort) + 2 > cap)
 				continue;
 			if (at > 0)
 				words[at++] = ',';
-			memcpy(words + at, all[k], strlen(all[k]) + 1);
-			at += strlen(all[k]);
+			memcpy(words + at, effort, strlen(effort) + 1);
+			at += strlen(effort);
 		}
 		if (at > 0)
 			return;

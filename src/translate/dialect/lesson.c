@@ -72,16 +72,14 @@ apply_drop(const char *key, struct profile *p)
 static void
 apply_efforts(const char *list, struct profile *p)
 {
-	static const char *const all[] = { "none", "minimal", "low", "medium",
-		"high", "xhigh", "max" };
-	const char *weakest = NULL, *strongest = NULL;
+	const char *weakest = NULL, *strongest = NULL, *word;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (!list_has(list, all[i]))
+	for (size_t i = 0; (word = effort_word(i)) != NULL; i++) {
+		if (!list_has(list, word))
 			continue;
-		strongest = all[i];
+		strongest = word;
 		if (weakest == NULL)
-			weakest = all[i];
+			weakest = word;
 	}
 	if (strongest == NULL)
 		return;

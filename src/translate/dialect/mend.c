@@ -302,14 +302,12 @@ list_has(const char *words, const char *word)
 static const char *
 nearest_effort(const char *words, const char *asked)
 {
-	static const char *const all[] = { "none", "minimal", "low", "medium",
-		"high", "xhigh", "max" };
-	const char *nearest = NULL;
+	const char *nearest = NULL, *word;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (list_has(words, all[i]) &&
+	for (size_t i = 0; (word = effort_word(i)) != NULL; i++)
+		if (list_has(words, word) &&
 		    (nearest == NULL || (int)i <= effort_rank(asked)))
-			nearest = all[i];
+			nearest = word;
 	return nearest;
 }
 
