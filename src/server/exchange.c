@@ -333,12 +333,14 @@ exchange_answer(
 static void
 add_fault_headers(struct exchange *x, const struct fault *why)
 {
-	char seconds[24];
+	char number[24];
 
 	if (why->retry_after_ms > 0) {
-		snprintf(seconds, sizeof(seconds), "%ld",
+		snprintf(number, sizeof(number), "%ld",
 		    (why->retry_after_ms + 999) / 1000);
-		exchange_add_header(x, "retry-after", seconds);
+		exchange_add_header(x, "retry-after", number);
+		snprintf(number, sizeof(number), "%ld", why->retry_after_ms);
+		exchange_add_header(x, "retry-after-ms", number);
 	}
 	if (why->should_retry != FAULT_RETRY_UNSAID)
 		exchange_add_header(x, "x-should-retry",

@@ -58,13 +58,19 @@ function environment(home, upstreamUrl, env) {
 /*
  * env: settings on top of the test's defaults; a value of undefined removes
  * one.  allow: regular expressions of log lines that this test provokes.
+ * limits: shell words before the start, such as `ulimit -v 200000`.
  */
-export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [] } = {}) {
+export async function startProxy(upstreamUrl, env = {}, { args = [], allow = [], limits } = {}) {
 	if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: run make, or set PROXY`);
 	const home = mkdtempSync(join(tmpdir(), 'anthropic-proxy-test-'));
 	const all = environment(home, upstreamUrl, env);
 	for (const k of Object.keys(all)) if (all[k] === undefined) delete all[k];
-	const child = start(BINARY, args, { cwd: home, env: all });
+	const child = limits
+		? start('sh', ['-c', `${limits} && exec "$0" "$@"`, BINARY, ...args], {
+				cwd: home,
+				env: all,
+			})
+		: start(BINARY, args, { cwd: home, env: all });
 	let log = '',
 		exit = null;
 	child.stdout.on('data', (d) => {
