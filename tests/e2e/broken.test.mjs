@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Upstreams that break: never half an answer as a whole one.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
 import { readStream, textOf } from './lib/anthropic.mjs';
 import { between, stream } from './lib/between.mjs';
+import { start } from './lib/children.mjs';
 import { assertError, assertMessage, message, post } from './lib/http.mjs';
 import { withProxy } from './lib/proxy.mjs';
-import { SLACK, sleep } from './lib/time.mjs';
+import { SLACK, sleep, until } from './lib/time.mjs';
 import {
 	DONE,
 	chunk,
@@ -271,4 +273,71 @@ test('hostile tool indexes and thousands of calls', async () => {
 			}
 		},
 	);
+});
+
+// Silent at every stage of an answer: each ends at its limit, and the upstream
+// is let go.
+const headOf = (type) => `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\ntransfer-encoding: chunked\r\n\r\n`;
+const chunkOf = (text) => `${text.length.toString(16)}\r\n${text}\r\n`;
+for (const [stage, bytes] of [
+	['before its first byte', ''],
+	['inside its status line', 'HTTP/1.1 2'],
+	['inside its head', 'HTTP/1.1 200 OK\r\ncontent-ty'],
+	['behind its head', headOf('text/event-stream')],
+	['inside a chunk size', `${headOf('text/event-stream')}1`],
+	['inside an event', headOf('text/event-stream') + chunkOf(chunk({ content: 'a' }) + 'data: {"ch')],
+	['behind an event', headOf('text/event-stream') + chunkOf(chunk({ content: 'a' }))],
+	['inside a JSON answer', headOf('application/json') + chunkOf(whole.slice(0, 30))],
+])
+	test(`an upstream that falls silent ${stage} is given up`, async () => {
+		const up = await startRawUpstream((s) => s.write(bytes));
+		try {
+			await withProxy(
+				up.url,
+				{ FIRST_BYTE_TIMEOUT: '1', IDLE_TIMEOUT: '1' },
+				async (proxy) => {
+					for (const body of [message(), stream()]) {
+						const from = Date.now();
+						const r = await post(proxy.url, body);
+						assert.ok(Date.now() - from < 4000 * SLACK, `${Date.now() - from} ms`);
+						if (r.status === 200 && body.stream)
+							assert.equal(readStream(r).error?.type, 'timeout_error');
+						else assertError(r, 504, 'timeout_error');
+						await until(() => up.sockets.size === 0, 2000, 'the upstream is let go');
+					}
+				},
+			);
+		} finally {
+			await up.stop();
+		}
+	});
+
+// Its queue of connections is full, so that not even they are made.
+test('an upstream that takes no connection is given up after CONNECT_TIMEOUT', async () => {
+	const code = `const s = require('net').createServer();
+		s.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(s.address().port));`;
+	const child = start(process.execPath, ['-e', code]);
+	let said = '';
+	child.stdout.on('data', (d) => {
+		said += d;
+	});
+	await until(() => said.includes('\n'), 5000, 'its port');
+	const port = Number(said);
+	child.kill('SIGSTOP');
+	const fill = Array.from({ length: 4 }, () => net.connect(port, '127.0.0.1'));
+	for (const s of fill) s.on('error', () => {});
+	await sleep(200);
+	try {
+		await withProxy(`http://127.0.0.1:${port}`, { CONNECT_TIMEOUT: '1' }, async (proxy) => {
+			for (const body of [message(), stream()]) {
+				const from = Date.now();
+				assertError(await post(proxy.url, body), 502, 'api_error', /could not connect/);
+				const took = Date.now() - from;
+				assert.ok(took >= 900 && took < 3000 * SLACK, `${took} ms`);
+			}
+		});
+	} finally {
+		for (const s of fill) s.destroy();
+		child.kill('SIGKILL');
+	}
 });

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { assemble, readStream, textOf } from './lib/anthropic.mjs';
 import { between, seen, silentAfter, stream } from './lib/between.mjs';
-import { assertError, assertMessage, get, message, open, rawRequest } from './lib/http.mjs';
+import { answers, assertError, assertMessage, get, message, open, rawRequest } from './lib/http.mjs';
 import { SLACK, deferred, sleep, until } from './lib/time.mjs';
 import { DONE, chunk, sayOk, startEvents, usageChunk } from './lib/upstream.mjs';
 
@@ -204,4 +204,45 @@ test('an upload that stands still does not hold the end up', async () => {
 		assert.ok(Date.now() - from < 3000 * SLACK, `${Date.now() - from} ms`);
 		s.destroy();
 	});
+});
+
+// On a connection that was busy when SIGTERM came its next requests still arrive.
+test('what follows on a busy connection is refused while it drains, and told to close', async () => {
+	const release = deferred();
+	await between(
+		async (call, res) => {
+			await release.promise;
+			sayOk(call, res);
+		},
+		{},
+		async (proxy, upstream) => {
+			const [first, second, other] = await Promise.all(
+				Array.from({ length: 3 }, () => connect(proxy.port)),
+			);
+			first.write(question + rawRequest('GET', '/health'));
+			second.write(question + question);
+			other.write(question);
+			await until(() => upstream.chats().length === 3, 5000, 'three run');
+			proxy.signal('SIGTERM');
+			await sleep(200);
+			release.resolve();
+			for (const s of [first, second, other]) await s.gone;
+			for (const [s, status] of [
+				[first, 503],
+				[second, 529],
+			]) {
+				const { out, rest } = answers(s.text, ['POST', 'GET']);
+				assert.equal(rest, '');
+				assert.equal(out[0].status, 200, s.text);
+				// told to close already by that answer, or by one that refuses
+				if (out.length === 1) assert.match(out[0].headers.connection ?? '', /close/i);
+				else {
+					assert.equal(out[1].status, status, s.text);
+					assert.match(out[1].headers.connection ?? '', /close/i);
+				}
+			}
+			assert.equal(upstream.chats().length, 3);
+			await proxy.ended;
+		},
+	);
 });
