@@ -106,22 +106,22 @@ has_user_after_tool(const cJSON *sent)
 static bool
 learn_order(struct refusal *r)
 {
-	static const char *const about_system[] = {
-		"system message must be at the beginning",
-		"system message must be the first", "system message*only*first",
-		"system message*at the start", "system messages*at the start",
-		"only one system message", "multiple system messages",
-		"more than one system message", "'system' role",
-		"role 'system'", "got system", "system role not supported",
-		"system role is not supported", "system role*first", NULL
-	};
-	static const char *const about_order[] = { "roles must alternate",
-		"role must alternate", "must alternate between",
-		"after the optional system message", NULL };
-	static const char *const about_tools[] = { "after role 'tool'",
-		"user*after*tool message", "user message*after tool",
-		"role 'user' after", "roles must alternate",
-		"role must alternate", "must alternate between", NULL };
+	static const char about_system[] =
+	    "system message must be at the beginning|"
+	    "system message must be the first|system message*only*first|"
+	    "system message*at the start|system messages*at the start|"
+	    "only one system message|multiple system messages|"
+	    "more than one system message|'system' role|role 'system'|"
+	    "got system|system role not supported|"
+	    "system role is not supported|system role*first";
+	static const char about_order[] =
+	    "roles must alternate|role must alternate|"
+	    "must alternate between|after the optional system message";
+	static const char about_tools[] =
+	    "after role 'tool'|user*after*tool message|"
+	    "user message*after tool|role 'user' after|"
+	    "roles must alternate|role must alternate|"
+	    "must alternate between";
 	const char *text = r->failure.text;
 
 	if ((phrase_any(about_system, text) || phrase_any(about_order, text)) &&
@@ -168,12 +168,11 @@ lacks_field(const cJSON *sent, const char *field, bool in_calls)
 static bool
 learn_passing_back(struct refusal *r)
 {
-	static const char *const reasoning[] = {
-		"reasoning_content*must be passed back",
-		"missing 'reasoning_content'", "missing reasoning_content",
-		"reasoning_content is missing", "reasoning_content is required",
-		"must*pass*reasoning_content", NULL
-	};
+	static const char reasoning[] =
+	    "reasoning_content*must be passed back|"
+	    "missing 'reasoning_content'|missing reasoning_content|"
+	    "reasoning_content is missing|reasoning_content is required|"
+	    "must*pass*reasoning_content";
 
 	if (phrase_any(reasoning, r->failure.text) &&
 	    lacks_field(r->sent, "reasoning_content", false))
@@ -209,9 +208,9 @@ has_odd_id(const cJSON *sent, size_t max_len, bool exactly)
 static bool
 learn_ids(struct refusal *r)
 {
-	static const char *const nine[] = { "tool call id*length of 9",
-		"tool call ids should be alphanumeric strings with length 9",
-		NULL };
+	static const char nine[] =
+	    "tool call id*length of 9|"
+	    "tool call ids should be alphanumeric strings with length 9";
 
 	if (phrase_any(nine, r->failure.text) && has_odd_id(r->sent, 9, true))
 		return refusal_teach(r, LESSON_TOOL_IDS, "mistral9", 0);
@@ -227,19 +226,17 @@ learn_ids(struct refusal *r)
 static void
 read_efforts(const char *text, char *words, size_t cap)
 {
-	static const char *const leads[] = { "supported values are",
-		"supported values:", "must be one of", "must be", "should be",
-		"expected one of", "allowed values", "valid values",
-		"accepted values", "one of", NULL };
+	static const char leads[] =
+	    "supported values are|supported values:|must be one of|must be|"
+	    "should be|expected one of|allowed values|valid values|"
+	    "accepted values|one of";
 	struct phrase_found found, word;
-	const char *effort;
+	const char *lead = leads, *effort;
 	size_t at = 0, len;
 	char list[256];
 
 	words[0] = '\0';
-	for (size_t i = 0; leads[i] != NULL; i++) {
-		if (!phrase_find(leads[i], text, &found))
-			continue;
+	while (phrase_next(&lead, text, &found)) {
 		len = strcspn(found.end, ".;\n");
 		len = len < sizeof(list) ? len : sizeof(list) - 1;
 		memcpy(list, found.end, len);
@@ -288,14 +285,13 @@ quotes_other_effort(const char *text, const char *asked)
 static bool
 learn_effort(struct refusal *r)
 {
-	static const char *const traps[] = {
-		"function tools with reasoning_effort are not supported",
-		"set reasoning_effort to 'none'",
-		"tools*reasoning_effort*not supported", NULL
-	};
-	static const char *const about[] = { "reasoning_effort",
-		"reasoning.effort", "reasoningeffort", "reasoning effort",
-		"reasoning value", "think value", "'effort'", NULL };
+	static const char traps[] =
+	    "function tools with reasoning_effort are not supported|"
+	    "set reasoning_effort to 'none'|"
+	    "tools*reasoning_effort*not supported";
+	static const char about[] =
+	    "reasoning_effort|reasoning.effort|reasoningeffort|"
+	    "reasoning effort|reasoning value|think value|'effort'";
 	const cJSON *effort = body_effort(r->sent);
 	char asked[32] = "", words[64];
 	const char *key = json_get(r->sent, "reasoning_effort") != NULL
@@ -338,9 +334,9 @@ learn_effort(struct refusal *r)
 static bool
 is_refusal(int status, const struct failure *f, bool *is_template)
 {
-	static const char *const templates[] = { "jinja", "template",
-		"must alternate", "system message", "system role",
-		"after role 'tool'", "tool call id", NULL };
+	static const char templates[] =
+	    "jinja|template|must alternate|system message|system role|"
+	    "after role 'tool'|tool call id";
 
 	*is_template = false;
 	if (status < 400 || status == 500 || status == 502)
@@ -348,8 +344,7 @@ is_refusal(int status, const struct failure *f, bool *is_template)
 	if (status == 400 || status == 422)
 		return true;
 	if (status < 400)
-		return failure_has(f, "invalid_request_error") ||
-		       failure_has(f, "badrequesterror");
+		return failure_has(f, "invalid_request_error|badrequesterror");
 	*is_template = status == 500 && phrase_any(templates, f->text);
 	return *is_template;
 }

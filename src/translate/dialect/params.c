@@ -15,24 +15,21 @@ static int64_t
 read_limit(const char *text)
 {
 	/* #N is allowed, #X the first that is not. */
-	static const char *const limits[] = { "at most #N completion",
-		"at most #N", "less than or equal to #N",
-		"less than or equal to '#N", "should be [#A, #N]",
-		"is [#A, #N]", "in [#A, #N]", "range [#A, #N]",
-		"in the range [#A, #N]", "[#A,#N]", "between #A and #N",
-		"<= #N", "> #N, which is the maximum", "supports up to #N",
-		"up to #N", "cannot exceed #N", "must not exceed #N",
-		"model limit of #N", "limit of #N", "limit is #N",
-		"maximum allowed is #N", "maximum of #N", "maximum is #N",
-		"maximum value is #N", "maximum value of #N", "maximum: #N",
-		"max: #N", "(inclusive) to #X (exclusive)",
-		"must be less than #X", "should be less than #X",
-		"smaller than #X" };
+	static const char limits[] =
+	    "at most #N completion|at most #N|less than or equal to #N|"
+	    "less than or equal to '#N|should be [#A, #N]|is [#A, #N]|"
+	    "in [#A, #N]|range [#A, #N]|in the range [#A, #N]|[#A,#N]|"
+	    "between #A and #N|<= #N|> #N, which is the maximum|"
+	    "supports up to #N|up to #N|cannot exceed #N|"
+	    "must not exceed #N|model limit of #N|limit of #N|limit is #N|"
+	    "maximum allowed is #N|maximum of #N|maximum is #N|"
+	    "maximum value is #N|maximum value of #N|maximum: #N|max: #N|"
+	    "(inclusive) to #X (exclusive)|must be less than #X|"
+	    "should be less than #X|smaller than #X";
 	struct phrase_found found;
+	const char *limit = limits;
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (!phrase_find(limits[i], text, &found))
-			continue;
+	while (phrase_next(&limit, text, &found)) {
 		if (found.number['X' - 'A'] > 1)
 			return found.number['X' - 'A'] - 1;
 		if (found.number['N' - 'A'] > 0)
@@ -44,11 +41,10 @@ read_limit(const char *text)
 static bool
 is_about_max_tokens(const struct refusal *r)
 {
-	static const char *const about[] = { "max_tokens",
-		"max_completion_tokens", "max_new_tokens", "maxoutputtokens",
-		"max_output_tokens", "maxtokens", "max tokens",
-		"maximum tokens you requested", "completion tokens",
-		"output tokens", NULL };
+	static const char about[] =
+	    "max_tokens|max_completion_tokens|max_new_tokens|"
+	    "maxoutputtokens|max_output_tokens|maxtokens|max tokens|"
+	    "maximum tokens you requested|completion tokens|output tokens";
 
 	return refusal_names(r, "max_tokens") ||
 	       refusal_names(r, "max_completion_tokens") ||
@@ -62,9 +58,9 @@ is_about_max_tokens(const struct refusal *r)
 static const char *
 refused_field(const struct refusal *r)
 {
-	static const char *const refused[] = { "unsupported", "not supported",
-		"not support", "unrecognized", "unknown", "unexpected",
-		"not permitted", "not allowed", "deprecated", NULL };
+	static const char refused[] =
+	    "unsupported|not supported|not support|unrecognized|unknown|"
+	    "unexpected|not permitted|not allowed|deprecated";
 	static const char *const old_name = "max_tokens";
 	static const char *const new_name = "max_completion_tokens";
 
@@ -156,8 +152,8 @@ learn_strict(struct refusal *r)
 bool
 learn_keyword(struct refusal *r)
 {
-	static const char *const about[] = { "schema", "function_declarations",
-		"parameters", "'tools", "tools[", "tools.", NULL };
+	static const char about[] =
+	    "schema|function_declarations|parameters|'tools|tools[|tools.";
 	static const char *const sentences[] = { "unknown name '@'",
 		"'@' is not permitted", "keyword '@'", "keyword: '@'",
 		"keyword: @", "keywords: @", "keyword(s): @",
@@ -198,14 +194,13 @@ learn_keyword(struct refusal *r)
 bool
 learn_response_format(struct refusal *r)
 {
-	static const char *const about[] = { "response_format", "json_schema",
-		"json mode", "structured output", NULL };
-	static const char *const refused[] = { "unavailable", "not support",
-		"unsupported", "not available", "cannot be combined",
-		"not allowed", "unknown", "unrecognized", "unexpected",
-		"not permitted", "should be 'text'", "must be 'text'",
-		"must be 'json_object'", "should be 'json_object'",
-		"must be one of", NULL };
+	static const char about[] =
+	    "response_format|json_schema|json mode|structured output";
+	static const char refused[] =
+	    "unavailable|not support|unsupported|not available|"
+	    "cannot be combined|not allowed|unknown|unrecognized|"
+	    "unexpected|not permitted|should be 'text'|must be 'text'|"
+	    "must be 'json_object'|should be 'json_object'|must be one of";
 	const cJSON *format = json_get(r->sent, "response_format");
 	bool is_schema = body_is(json_get(format, "type"), "json_schema");
 
@@ -223,10 +218,10 @@ learn_response_format(struct refusal *r)
 bool
 learn_tool_choice(struct refusal *r)
 {
-	static const char *const refused[] = { "not support", "unsupported",
-		"incompatible", "not allowed", "only 'auto'", "only auto",
-		"must be 'auto'", "should be 'auto'", "not permitted",
-		"unknown", "unrecognized", "unexpected", NULL };
+	static const char refused[] =
+	    "not support|unsupported|incompatible|not allowed|only 'auto'|"
+	    "only auto|must be 'auto'|should be 'auto'|not permitted|"
+	    "unknown|unrecognized|unexpected";
 	const cJSON *choice = json_get(r->sent, "tool_choice");
 
 	if (choice == NULL || body_is(choice, "auto") ||
@@ -285,10 +280,10 @@ learn_inside(struct refusal *r)
 	static const char *const keys[] = { "cache_control",
 		"prompt_cache_breakpoint", "reasoning_content",
 		"reasoning_details", "reasoning", "extra_content" };
-	static const char *const refused[] = { "not permitted", "not support",
-		"unsupported", "unknown", "unrecognized", "unexpected",
-		"not allowed", "additional properties", "extra",
-		"please remove", NULL };
+	static const char refused[] =
+	    "not permitted|not support|unsupported|unknown|unrecognized|"
+	    "unexpected|not allowed|additional properties|extra|"
+	    "please remove";
 	char inside[40] = "*.";
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -365,12 +360,11 @@ mentions(const char *text, const char *key)
 bool
 learn_mentioned(struct refusal *r)
 {
-	static const char *const refused[] = { "not support", "unsupported",
-		"unknown", "unrecognized", "not recognized", "unexpected",
-		"not permitted", "not allowed", "not available", "not enabled",
-		"invalid", "cannot", "can only", "only", "deprecated", "extra",
-		"must be", "should be", "does not accept", "incompatible",
-		NULL };
+	static const char refused[] =
+	    "not support|unsupported|unknown|unrecognized|not recognized|"
+	    "unexpected|not permitted|not allowed|not available|"
+	    "not enabled|invalid|cannot|can only|only|deprecated|extra|"
+	    "must be|should be|does not accept|incompatible";
 	const char *text = r->failure.text;
 	const cJSON *member;
 	char key[64];

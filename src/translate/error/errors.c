@@ -20,90 +20,75 @@
 #define RETRY_AFTER_MAX_MS (7L * 24 * 3600 * 1000)
 
 /* Words that mean one thing whatever the status is. */
-static const char *const billing_words[] = { "insufficient_quota",
-	"exceeded_current_quota_error", "billing_hard_limit_reached",
-	"billing_not_active", "billing_error", "insufficient_balance",
-	"insufficient_user_quota", "insufficient_credits", "payment_required",
-	"arrearage", NULL };
-static const char *const key_words[] = { "invalid_api_key",
-	"incorrect_api_key_error", "authentication_error",
-	"authenticationerror", "invalid_authentication_error",
-	"token_not_found_in_db", "api_key_invalid", "invalidapikey",
-	"unauthenticated", NULL };
-static const char *const overload_words[] = { "overloaded_error", "overloaded",
-	"engine_overloaded_error", "engine_overloaded", "server_overloaded",
-	"model_overloaded", "service_tier_capacity_exceeded",
-	"capacity_exceeded", NULL };
-static const char *const rate_words[] = { "rate_limit_exceeded",
-	"rate_limit_error", "rate_limit_reached_error", "ratelimiterror",
-	"too_many_requests", "too_many_requests_error", "throttling",
-	"throttlingexception", "request_limit_exceeded", NULL };
-static const char *const model_words[] = { "model_not_found",
-	"model_not_found_error", "deploymentnotfound", "modelnotfound",
-	"resource_not_found_error", NULL };
+static const char billing_words[] =
+    "insufficient_quota|exceeded_current_quota_error|"
+    "billing_hard_limit_reached|billing_not_active|billing_error|"
+    "insufficient_balance|insufficient_user_quota|insufficient_credits|"
+    "payment_required|arrearage";
+static const char key_words[] =
+    "invalid_api_key|incorrect_api_key_error|authentication_error|"
+    "authenticationerror|invalid_authentication_error|"
+    "token_not_found_in_db|api_key_invalid|invalidapikey|unauthenticated";
+static const char overload_words[] =
+    "overloaded_error|overloaded|engine_overloaded_error|engine_overloaded|"
+    "server_overloaded|model_overloaded|service_tier_capacity_exceeded|"
+    "capacity_exceeded";
+static const char rate_words[] =
+    "rate_limit_exceeded|rate_limit_error|rate_limit_reached_error|"
+    "ratelimiterror|too_many_requests|too_many_requests_error|throttling|"
+    "throttlingexception|request_limit_exceeded";
+static const char model_words[] =
+    "model_not_found|model_not_found_error|deploymentnotfound|"
+    "modelnotfound|resource_not_found_error";
 
 /* Sentences that mean it where no word does. */
-static const char *const billing_texts[] = { "insufficient balance",
-	"insufficient credit", "insufficient_quota",
-	"credit balance is too low", "daily free allocation", "out of credits",
-	"requires more credits", "used all available credits",
-	"monthly spending limit", "monthly included credits",
-	"billing hard limit", "account balance", NULL };
-static const char *const overload_texts[] = { "overloaded", "at capacity",
-	"over capacity", "capacity exceeded", "capacity temporarily exceeded",
-	"no available capacity", "insufficient capacity", NULL };
-static const char *const rate_texts[] = { "rate limit", "ratelimiterror",
-	"too many requests", "throttlingexception",
-	"too many tokens, please wait", NULL };
-static const char *const per_minute_texts[] = { "tokens per min", "(tpm)",
-	NULL };
-static const char *const key_texts[] = { "incorrect api key", "invalid api key",
-	"api key not valid", NULL };
-static const char *const model_texts[] = { "model*not found",
-	"model*does not exist", "model*not exist", "model*is not available",
-	"no endpoints found", "not found*model", "unknown model",
-	"invalid model", "no such model", "deployment for this resource",
-	NULL };
+static const char billing_texts[] =
+    "insufficient balance|insufficient credit|insufficient_quota|"
+    "credit balance is too low|daily free allocation|out of credits|"
+    "requires more credits|used all available credits|"
+    "monthly spending limit|monthly included credits|billing hard limit|"
+    "account balance";
+static const char overload_texts[] =
+    "overloaded|at capacity|over capacity|capacity exceeded|"
+    "capacity temporarily exceeded|no available capacity|"
+    "insufficient capacity";
+static const char rate_texts[] =
+    "rate limit|ratelimiterror|too many requests|throttlingexception|"
+    "too many tokens, please wait";
+static const char per_minute_texts[] = "tokens per min|(tpm)";
+static const char key_texts[] =
+    "incorrect api key|invalid api key|api key not valid";
+static const char model_texts[] =
+    "model*not found|model*does not exist|model*not exist|"
+    "model*is not available|no endpoints found|not found*model|"
+    "unknown model|invalid model|no such model|deployment for this resource";
 
-/* What a type says where there is no status to go by. */
+/* What types say where there is no status to go by. */
 static const struct {
-	const char *word;
+	const char *words;
 	enum fault_kind kind;
 } types[] = {
-	{ "invalid_request_error", FAULT_BAD_REQUEST },
-	{ "badrequesterror", FAULT_BAD_REQUEST },
-	{ "bad_request_error", FAULT_BAD_REQUEST },
-	{ "bad request", FAULT_BAD_REQUEST },
-	{ "bad_request", FAULT_BAD_REQUEST },
-	{ "invalid_argument", FAULT_BAD_REQUEST },
-	{ "invalid-argument", FAULT_BAD_REQUEST },
-	{ "invalidparameter", FAULT_BAD_REQUEST },
-	{ "invalid_parameter_error", FAULT_BAD_REQUEST },
-	{ "failed_precondition", FAULT_BAD_REQUEST },
-	{ "validation", FAULT_BAD_REQUEST },
-	{ "content_filter", FAULT_BAD_REQUEST },
-	{ "content_policy_violation", FAULT_BAD_REQUEST },
-	{ "data_inspection_failed", FAULT_BAD_REQUEST },
-	{ "permission_error", FAULT_PERMISSION },
-	{ "permission_denied", FAULT_PERMISSION },
-	{ "permissiondeniederror", FAULT_PERMISSION },
-	{ "not_found_error", FAULT_NOT_FOUND },
-	{ "not_found", FAULT_NOT_FOUND },
-	{ "notfounderror", FAULT_NOT_FOUND },
+	{ "invalid_request_error|badrequesterror|bad_request_error|"
+	  "bad request|bad_request|invalid_argument|invalid-argument|"
+	  "invalidparameter|invalid_parameter_error|failed_precondition|"
+	  "validation|content_filter|content_policy_violation|"
+	  "data_inspection_failed",
+	    FAULT_BAD_REQUEST },
+	{ "permission_error|permission_denied|permissiondeniederror",
+	    FAULT_PERMISSION },
+	{ "not_found_error|not_found|notfounderror", FAULT_NOT_FOUND },
 	{ "request_too_large", FAULT_TOO_LARGE },
 	{ "resource_exhausted", FAULT_RATE_LIMIT },
-	{ "timeout_error", FAULT_TIMEOUT },
-	{ "deadline_exceeded", FAULT_TIMEOUT },
-	{ "unavailable", FAULT_OVERLOADED },
-	{ "unavailable_error", FAULT_OVERLOADED },
-	{ "service_unavailable", FAULT_OVERLOADED },
+	{ "timeout_error|deadline_exceeded", FAULT_TIMEOUT },
+	{ "unavailable|unavailable_error|service_unavailable",
+	    FAULT_OVERLOADED },
 };
 
 /* Servers that number their errors. */
 static const struct {
-	enum failure_form form;
-	int64_t first, last;
-	enum fault_kind kind;
+	unsigned char form;
+	short first, last;
+	unsigned char kind;
 } codes[] = {
 	/* MiniMax */
 	{ FAILURE_BASE_RESP, 1000, 1000, FAULT_INTERNAL },
@@ -152,16 +137,16 @@ kind_of_words(const struct failure *f, int status)
 
 	if (kind != FAULT_NONE)
 		return kind;
-	if (failure_has_any(f, billing_words))
+	if (failure_has(f, billing_words))
 		return FAULT_BILLING;
-	if (failure_has_any(f, overload_words))
+	if (failure_has(f, overload_words))
 		return FAULT_OVERLOADED;
-	if (failure_has_any(f, key_words) && status != 429)
+	if (failure_has(f, key_words) && status != 429)
 		return FAULT_AUTHENTICATION;
-	if (failure_has_any(f, model_words) && is_vague)
+	if (failure_has(f, model_words) && is_vague)
 		return FAULT_NOT_FOUND;
 	if ((is_vague || status == 413) && status != 503 &&
-	    (failure_has_any(f, rate_words) ||
+	    (failure_has(f, rate_words) ||
 		strstr(f->words, "\nthrottling.") != NULL))
 		return FAULT_RATE_LIMIT;
 	return FAULT_NONE;
@@ -245,7 +230,7 @@ kind_of(const struct failure *f, int status)
 	if (status >= 400)
 		return kind_of_status(status);
 	for (size_t i = 0; i < N_ELEMENTS(types); i++)
-		if (failure_has(f, types[i].word))
+		if (failure_has(f, types[i].words))
 			return types[i].kind;
 	return FAULT_INTERNAL;
 }
@@ -260,9 +245,8 @@ put_not_found(
 {
 	const char *model = ctx->client_model;
 
-	if (model != NULL &&
-	    (failure_has_any(f, model_words) || f->code == 1211 ||
-		phrase_any(model_texts, f->text))) {
+	if (model != NULL && (failure_has(f, model_words) || f->code == 1211 ||
+				 phrase_any(model_texts, f->text))) {
 		BUF_ADD_LIT(out, "model: ");
 		buf_add(out, model,
 		    strlen(model) > 256 ? utf8_cut(model, 256) : strlen(model));

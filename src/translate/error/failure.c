@@ -376,8 +376,7 @@ read_page(struct failure *f, const char *text)
 static bool
 is_page(const char *text)
 {
-	static const char *const marks[] = { "<html", "<!doctype", "<head",
-		"<body", "<title", "<?xml", NULL };
+	static const char marks[] = "<html|<!doctype|<head|<body|<title|<?xml";
 
 	return *text == '<' && phrase_any(marks, text);
 }
@@ -471,26 +470,19 @@ failure_read_object(
 }
 
 bool
-failure_has(const struct failure *f, const char *word)
+failure_has(const struct failure *f, const char *words)
 {
-	size_t len = strlen(word);
-	const char *at = f->words;
+	size_t len;
 
-	while ((at = strstr(at, word)) != NULL) {
-		if (at > f->words && at[-1] == '\n' && at[len] == '\n')
-			return true;
-		at += len;
+	for (;; words += len + 1) {
+		len = strcspn(words, "|");
+		for (const char *at = f->words; *at != '\0'; at++)
+			if (at[0] == '\n' && strncmp(at + 1, words, len) == 0 &&
+			    at[len + 1] == '\n')
+				return true;
+		if (words[len] == '\0')
+			return false;
 	}
-	return false;
-}
-
-bool
-failure_has_any(const struct failure *f, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		if (failure_has(f, *words))
-			return true;
-	return false;
 }
 
 bool

@@ -46,11 +46,9 @@ void failure_read(struct failure *f, const char *body, size_t len);
 void failure_read_object(
     struct failure *f, const struct json_doc *doc, const cJSON *object);
 
-/* Whether a code or type of exactly this (lower-case) word was given. */
-bool failure_has(const struct failure *f, const char *word);
-
-/* The same for a list of words ended by NULL. */
-bool failure_has_any(const struct failure *f, const char *const *words);
+/* Whether a code or type of exactly one of these (lower-case) words, with
+ * bars between them, was given. */
+bool failure_has(const struct failure *f, const char *words);
 
 /* Whether the sentences hold a phrase (phrase.h). */
 bool failure_says(const struct failure *f, const char *phrase);

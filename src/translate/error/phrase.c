@@ -62,9 +62,10 @@ is_quote(char c)
 
 /* Matches up to the next * or the end of the pattern right at `p`. */
 static const char *
-match_here(const char *pattern, const char *p, struct phrase_found *found)
+match_here(const char *pattern, const char *pattern_end, const char *p,
+    struct phrase_found *found)
 {
-	for (; *pattern != '\0' && *pattern != '*'; pattern++) {
+	for (; pattern < pattern_end && *pattern != '*'; pattern++) {
 		if (*pattern == '#') {
 			p = read_number(p, &found->number[*++pattern - 'A']);
 			if (p == NULL)
@@ -101,8 +102,9 @@ skip_to(char first, const char *p)
 	return isalpha((unsigned char)first) ? p + strcspn(p, both) : p;
 }
 
-bool
-phrase_find(const char *pattern, const char *text, struct phrase_found *found)
+static bool
+find(const char *pattern, const char *pattern_end, const char *text,
+    struct phrase_found *found)
 {
 	struct phrase_found own;
 	const char *end = NULL;
@@ -111,9 +113,10 @@ phrase_find(const char *pattern, const char *text, struct phrase_found *found)
 	if (found == NULL)
 		found = &own;
 	memset(found, 0, sizeof(*found));
-	while (*pattern != '\0') {
+	while (pattern < pattern_end) {
 		for (text = skip_to(*pattern, text);
-		     (end = match_here(pattern, text, found)) == NULL;
+		     (end = match_here(pattern, pattern_end, text, found)) ==
+		     NULL;
 		     text = skip_to(*pattern, text + 1))
 			if (*text == '\0')
 				return false;
@@ -121,17 +124,35 @@ phrase_find(const char *pattern, const char *text, struct phrase_found *found)
 			found->at = text;
 		is_first = false;
 		text = found->end = end;
-		pattern += strcspn(pattern, "*");
-		pattern += *pattern == '*';
+		while (pattern < pattern_end && *pattern++ != '*')
+			continue;
 	}
 	return true;
 }
 
 bool
-phrase_any(const char *const *patterns, const char *text)
+phrase_find(const char *pattern, const char *text, struct phrase_found *found)
 {
-	for (; *patterns != NULL; patterns++)
-		if (phrase_find(*patterns, text, NULL))
+	return find(pattern, pattern + strlen(pattern), text, found);
+}
+
+bool
+phrase_next(const char **patterns, const char *text, struct phrase_found *found)
+{
+	const char *pattern, *end;
+
+	while (**patterns != '\0') {
+		pattern = *patterns;
+		end = pattern + strcspn(pattern, "|");
+		*patterns = end + (*end == '|');
+		if (find(pattern, end, text, found))
 			return true;
+	}
 	return false;
+}
+
+bool
+phrase_any(const char *patterns, const char *text)
+{
+	return phrase_next(&patterns, text, NULL);
 }

@@ -24,7 +24,11 @@ struct phrase_found {
 bool
 phrase_find(const char *pattern, const char *text, struct phrase_found *found);
 
-/* Whether any of the patterns, ended by NULL, is in the text. */
-bool phrase_any(const char *const *patterns, const char *text);
+/* Whether any of the patterns, with bars between them, is in the text. */
+bool phrase_any(const char *patterns, const char *text);
+
+/* The same one by one: moves *patterns behind the one that was found. */
+bool phrase_next(
+    const char **patterns, const char *text, struct phrase_found *found);
 
 #endif
