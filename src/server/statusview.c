@@ -293,7 +293,7 @@ put_hour(struct buf *out, const struct journal_snapshot *s)
 		    put_short, { { 0 } } },
 		{ "Output tokens", { "output", NULL }, { "one", "one" },
 		    put_short, { { 0 } } },
-		{ "First token", { "first token", "the rest" },
+		{ "First token", { "first token", "rest" },
 		    { "one", "two" }, put_long_ms, { { 0 } } },
 	};
 	struct journal_minute sum = sum_of(s);
