@@ -54,9 +54,8 @@ parse_number(const struct variable *v, const char *text, long long *number,
 	*number = digits > 0 && digits < 19 ? strtoll(text, NULL, 10) : -1;
 	if (digits == 0 || text[digits] != '\0' || *number < v->min ||
 	    *number > v->max) {
-		snprintf(err, cap,
-		    "it must be a whole number from %lld to %lld", v->min,
-		    v->max);
+		snprintf(err, cap, "it must be a whole number from %u to %u",
+		    v->min, v->max);
 		return -1;
 	}
 	return 0;
@@ -90,8 +89,8 @@ size_set(const struct variable *v, const char *text, struct settings *s,
 
 	if (parse_number(v, text, &number, err, cap) == -1) {
 		snprintf(err, cap,
-		    "it must be a whole number of bytes from %lld to %lld",
-		    v->min, v->max);
+		    "it must be a whole number of bytes from %u to %u", v->min,
+		    v->max);
 		return -1;
 	}
 	*(size_t *)member(v, s) = (size_t)number;

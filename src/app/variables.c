@@ -2,6 +2,7 @@
 /* The table of settings.  Reads no environment and no file. */
 #include "app/variables.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,8 @@
 #include "server/settings.h"
 
 #define AT(member) offsetof(struct settings, member)
-#define DAY_MS	   86400000LL
-#define GIB	   1073741824LL
+#define DAY_MS	   86400000
+#define GIB	   1073741824U
 
 /* clang-format off */
 const struct variable variables[] = {
@@ -38,7 +39,7 @@ const struct variable variables[] = {
 	{ "PING_INTERVAL", &kind_seconds, AT(ping_interval_ms), 1, DAY_MS, false },
 	{ "MAX_RETRIES", &kind_int, AT(max_retries), 0, 20, false },
 	{ "MAX_BODY_BYTES", &kind_bytes, AT(max_body_bytes), 1, GIB, false },
-	{ "MAX_REPLY_BYTES", &kind_bytes, AT(max_reply_bytes), 1, 4 * GIB - 1, false },
+	{ "MAX_REPLY_BYTES", &kind_bytes, AT(max_reply_bytes), 1, UINT_MAX, false },
 	{ "MAX_LINE_BYTES", &kind_bytes, AT(max_line_bytes), 1, GIB, false },
 	{ "REQUEST_TIMEOUT", &kind_seconds, AT(request_timeout_ms), 1, DAY_MS, false },
 	{ "CLIENT_STALL_TIMEOUT", &kind_seconds, AT(client_stall_timeout_ms), 1, DAY_MS, false },

@@ -26,9 +26,9 @@ struct variable_kind {
 struct variable {
 	const char *name;
 	const struct variable_kind *kind;
-	size_t offset;	    /* of the member in struct settings */
-	long long min, max; /* of numbers; seconds in milliseconds */
-	bool finds;	    /* stop and status need it too */
+	unsigned short offset; /* of the member in struct settings */
+	unsigned min, max;     /* of numbers; seconds in milliseconds */
+	bool finds;	       /* stop and status need it too */
 };
 
 extern const struct variable variables[];

@@ -77,9 +77,9 @@ read_model(struct message_request *req, struct fault *why)
 	const cJSON *model = json_get(req->doc.root, "model");
 
 	if (model == NULL)
-		return REFUSE("model: Field required");
+		return fault_required("model", why);
 	if (!cJSON_IsString(model))
-		return REFUSE("model: Input should be a valid string");
+		return fault_should_be("model", "a valid string", why);
 	req->model = model->valuestring;
 	req->model_body = json_body(&req->doc, model);
 	if (req->model[0] == '\0')
@@ -100,12 +100,12 @@ read_max_tokens(struct message_request *req, const struct request_rules *rules,
 	if (rules->count_only)
 		return 0;
 	if (max == NULL)
-		return REFUSE("max_tokens: Field required");
+		return fault_required("max_tokens", why);
 	if (json_int64(&req->doc, max, &req->max_tokens) == -1)
-		return REFUSE("max_tokens: Input should be a valid integer");
+		return fault_should_be("max_tokens", "a valid integer", why);
 	if (req->max_tokens < 0)
-		return REFUSE("max_tokens: Input should be greater than or "
-			      "equal to 0");
+		return fault_should_be(
+		    "max_tokens", "greater than or equal to 0", why);
 	return 0;
 }
 
@@ -134,13 +134,11 @@ read_share(const struct json_doc *doc, const char *key, const cJSON **number,
 	if (member == NULL)
 		return 0;
 	if (json_number(doc, member, &value) == -1)
-		return REFUSE("%s: Input should be a valid number", key);
+		return fault_should_be(key, "a valid number", why);
 	if (value < 0)
-		return REFUSE(
-		    "%s: Input should be greater than or equal to 0", key);
+		return fault_should_be(key, "greater than or equal to 0", why);
 	if (value > 1)
-		return REFUSE(
-		    "%s: Input should be less than or equal to 1", key);
+		return fault_should_be(key, "less than or equal to 1", why);
 	return 0;
 }
 
@@ -158,10 +156,10 @@ read_sampling(struct message_request *req, struct fault *why)
 	if (top_k == NULL)
 		return 0;
 	if (json_int64(&req->doc, top_k, &value) == -1)
-		return REFUSE("top_k: Input should be a valid integer");
+		return fault_should_be("top_k", "a valid integer", why);
 	if (value < 0)
-		return REFUSE("top_k: Input should be greater than or equal to "
-			      "0");
+		return fault_should_be(
+		    "top_k", "greater than or equal to 0", why);
 	return 0;
 }
 
@@ -181,7 +179,7 @@ read_stop_sequences(struct message_request *req, struct fault *why)
 	if (list == NULL)
 		return 0;
 	if (!cJSON_IsArray(list))
-		return REFUSE("stop_sequences: Input should be a valid list");
+		return fault_should_be("stop_sequences", "a valid list", why);
 	cJSON_ArrayForEach(item, list) {
 		if (!cJSON_IsString(item))
 			return REFUSE("stop_sequences.%zu: Input should be a "
@@ -207,12 +205,12 @@ read_metadata(struct message_request *req, struct fault *why)
 	const cJSON *id = json_get_set(metadata, "user_id");
 
 	if (metadata != NULL && !cJSON_IsObject(metadata))
-		return REFUSE("metadata: Input should be an object");
+		return fault_should_be("metadata", "an object", why);
 	if (id == NULL)
 		return 0;
 	if (!cJSON_IsString(id))
-		return REFUSE("metadata.user_id: Input should be a valid "
-			      "string");
+		return fault_should_be(
+		    "metadata.user_id", "a valid string", why);
 	req->user_id = id->valuestring;
 	req->user_id_body = json_body(&req->doc, id);
 	return 0;
@@ -230,8 +228,8 @@ read_tier(struct message_request *req, struct fault *why)
 	if (tier == NULL)
 		return 0;
 	if (!cJSON_IsString(tier) || place_in(tiers, tier->valuestring) == -1)
-		return REFUSE("service_tier: Input should be 'auto' or "
-			      "'standard_only'");
+		return fault_should_be(
+		    "service_tier", "'auto' or 'standard_only'", why);
 	req->service_tier = tier->valuestring;
 	return 0;
 }
@@ -245,10 +243,10 @@ read_budget(struct message_request *req, const cJSON *thinking,
 	const cJSON *budget = json_get(thinking, "budget_tokens");
 
 	if (budget == NULL)
-		return REFUSE("thinking.enabled.budget_tokens: Field required");
+		return fault_required("thinking.enabled.budget_tokens", why);
 	if (json_int64(&req->doc, budget, &req->budget_tokens) == -1)
-		return REFUSE("thinking.enabled.budget_tokens: Input should be "
-			      "a valid integer");
+		return fault_should_be(
+		    "thinking.enabled.budget_tokens", "a valid integer", why);
 	if (req->budget_tokens < BUDGET_MIN)
 		return REFUSE("thinking.enabled.budget_tokens: Input should be "
 			      "greater than or equal to %d",
@@ -273,9 +271,9 @@ read_thinking(struct message_request *req, const struct request_rules *rules,
 	if (thinking == NULL)
 		return 0;
 	if (!cJSON_IsObject(thinking))
-		return REFUSE("thinking: Input should be an object");
+		return fault_should_be("thinking", "an object", why);
 	if (!cJSON_IsString(type))
-		return REFUSE("thinking.type: Field required");
+		return fault_required("thinking.type", why);
 	if ((found = place_in(types, type->valuestring)) <= 0)
 		return REFUSE("thinking: Input tag '%s' found using 'type' "
 			      "does not match any of the expected tags: "
@@ -298,7 +296,7 @@ read_effort(const cJSON *config, const char *path, const char **effort,
 	const cJSON *word = json_get_set(config, "effort");
 
 	if (config != NULL && !cJSON_IsObject(config))
-		return REFUSE("%s: Input should be an object", path);
+		return fault_should_be(path, "an object", why);
 	if (word == NULL)
 		return 0;
 	if (!cJSON_IsString(word) || place_in(efforts, word->valuestring) == -1)
@@ -355,9 +353,9 @@ read_tool_choice(struct message_request *req, struct fault *why)
 	if (choice == NULL)
 		return 0;
 	if (!cJSON_IsObject(choice))
-		return REFUSE("tool_choice: Input should be an object");
+		return fault_should_be("tool_choice", "an object", why);
 	if (!cJSON_IsString(type))
-		return REFUSE("tool_choice.type: Field required");
+		return fault_required("tool_choice.type", why);
 	if ((found = place_in(types, type->valuestring)) <= 0)
 		return REFUSE("tool_choice: Input tag '%s' found using "
 			      "'type' does not match any of the expected tags: "
@@ -366,10 +364,10 @@ read_tool_choice(struct message_request *req, struct fault *why)
 	req->choice = (enum tool_choice_type)found;
 	if (req->choice == CHOICE_TOOL) {
 		if ((name = json_get(choice, "name")) == NULL)
-			return REFUSE("tool_choice.tool.name: Field required");
+			return fault_required("tool_choice.tool.name", why);
 		if (!cJSON_IsString(name))
-			return REFUSE("tool_choice.tool.name: Input should be "
-				      "a valid string");
+			return fault_should_be(
+			    "tool_choice.tool.name", "a valid string", why);
 		req->choice_name = name->valuestring;
 	}
 	return read_bool(choice, "tool_choice.", "disable_parallel_tool_use",
@@ -381,7 +379,7 @@ read_tools(struct message_request *req, struct fault *why)
 {
 	req->tools = json_get_set(req->doc.root, "tools");
 	if (req->tools != NULL && !cJSON_IsArray(req->tools))
-		return REFUSE("tools: Input should be a valid list");
+		return fault_should_be("tools", "a valid list", why);
 	return read_tool_choice(req, why);
 }
 
@@ -448,9 +446,9 @@ read_messages(struct message_request *req, struct fault *why)
 	size_t n = 0;
 
 	if (list == NULL)
-		return REFUSE("messages: Field required");
+		return fault_required("messages", why);
 	if (!cJSON_IsArray(list))
-		return REFUSE("messages: Input should be a valid list");
+		return fault_should_be("messages", "a valid list", why);
 	cJSON_ArrayForEach(item, list)
 		n++;
 	if (n == 0)
@@ -476,7 +474,7 @@ read_system(struct message_request *req, struct fault *why)
 	if (req->system == NULL || cJSON_IsString(req->system) ||
 	    cJSON_IsArray(req->system))
 		return 0;
-	return REFUSE("system: Input should be a valid string or list");
+	return fault_should_be("system", "a valid string or list", why);
 }
 
 /* -- the whole ------------------------------------------------------------ */

@@ -77,6 +77,19 @@ fault_set_text(
 }
 
 int
+fault_required(const char *path, struct fault *why)
+{
+	return fault_set(why, FAULT_BAD_REQUEST, "%s: Field required", path);
+}
+
+int
+fault_should_be(const char *path, const char *what, struct fault *why)
+{
+	return fault_set(
+	    why, FAULT_BAD_REQUEST, "%s: Input should be %s", path, what);
+}
+
+int
 fault_no_memory(struct fault *why)
 {
 	return fault_set(why, FAULT_INTERNAL,

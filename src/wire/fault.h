@@ -64,6 +64,11 @@ int fault_set(struct fault *why, enum fault_kind kind, const char *format, ...)
 int fault_set_text(
     struct fault *why, enum fault_kind kind, const char *text, size_t len);
 
+/* What is said of a member that is not there, or is not what it should be:
+ * BAD_REQUEST, in the words of the Messages API. */
+int fault_required(const char *path, struct fault *why);
+int fault_should_be(const char *path, const char *what, struct fault *why);
+
 /* Out of memory: one request's failure, not the process's. */
 int fault_no_memory(struct fault *why);
 

@@ -207,7 +207,7 @@ read_tool(struct tool_reading *r, const cJSON *json, const char *path,
 	bool is_placeholder;
 
 	if (!cJSON_IsObject(json))
-		return REFUSE("%s: Input should be an object", path);
+		return fault_should_be(path, "an object", why);
 	if (type != NULL && !cJSON_IsString(type))
 		return REFUSE("%s.type: Input should be a valid string", path);
 	if (type != NULL && !json_is(type, "custom")) {

@@ -168,7 +168,7 @@ read_type(struct block *b, enum role role, struct fault *why)
 			}
 	block_path(b, path);
 	if (!cJSON_IsObject(b->json))
-		return REFUSE("%s: Input should be an object", path);
+		return fault_should_be(path, "an object", why);
 	if (type == NULL)
 		return REFUSE("%s.type: Field required", path);
 	if (!cJSON_IsString(type))
