@@ -5,10 +5,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { readStream, textOf } from './lib/anthropic.mjs';
 import { between, stream } from './lib/between.mjs';
 import { assertError, assertMessage, get, message, open, post, rawRequest } from './lib/http.mjs';
+import { ROOT_DIR } from './lib/proxy.mjs';
 import { SLACK, deferred, sleep, until } from './lib/time.mjs';
 import { DONE, chunk, drained, sayOk, startEvents } from './lib/upstream.mjs';
 
@@ -207,6 +209,14 @@ test('threads that cannot be had cost their requests and no other', { skip: plai
 		},
 		{ limits: 'ulimit -v 200000' },
 	);
+});
+
+test("the manual names each limit's setting", () => {
+	const read = (name) => readFileSync(join(ROOT_DIR, name), 'utf8');
+	const [, limits] = read('man/anthropic-proxy.env.5').match(/^\.Sh LIMITS\n([^]*?)^\.Sh /m);
+	const names = read('src/app/variables.c').match(/\b(MAX_[A-Z_]+|[A-Z_]+_(TIMEOUT|INTERVAL))\b(?=", &)/g);
+	assert.ok(names.length >= 12, names.join());
+	for (const name of names) assert.match(limits, new RegExp(`Ev ${name} Ta`), name);
 });
 
 test('a stream of 100 MB passes through a small memory', { skip: plain }, async () => {
