@@ -68,6 +68,12 @@ buf_add_slowly(struct buf *b, const void *bytes, size_t len)
 }
 
 void
+buf_add_char_slowly(struct buf *b, char c)
+{
+	buf_add_slowly(b, &c, 1);
+}
+
+void
 buf_add_str(struct buf *b, const char *text)
 {
 	buf_add(b, text, strlen(text));

@@ -37,8 +37,10 @@ void buf_add_int(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Appends a literal without a strlen() at run time. */
-#define BUF_ADD_LIT(b, lit) buf_add_slowly((b), "" lit, sizeof(lit) - 1)
+/* Appends a literal, without a strlen() at run time where that counts. */
+#define BUF_ADD_LIT(b, lit)                                                    \
+	(BUF_IS_COLD ? buf_add_str((b), "" lit)                                \
+		     : buf_add_slowly((b), "" lit, sizeof(lit) - 1))
 
 /*
  * Makes room for `len` more bytes and returns where they go, or NULL with
@@ -69,6 +71,7 @@ const char *buf_str(const struct buf *b);
 #endif
 
 void buf_add_slowly(struct buf *b, const void *bytes, size_t len);
+void buf_add_char_slowly(struct buf *b, char c);
 
 static inline bool
 buf_has_room(const struct buf *b, size_t len)
@@ -99,7 +102,7 @@ static inline void
 buf_add_char(struct buf *b, char c)
 {
 	if (BUF_IS_COLD || !buf_has_room(b, 1)) {
-		buf_add_slowly(b, &c, 1);
+		buf_add_char_slowly(b, c);
 		return;
 	}
 	b->data[b->len] = c;
