@@ -109,7 +109,8 @@ put_key(struct headers *h, const struct headers_wanted *wanted, char *err,
 		rc = put(h, "api-key", key);
 	} else {
 		buf_init(&bearer, MAX_VALUE_BYTES + 16);
-		buf_printf(&bearer, "Bearer %s", key);
+		BUF_ADD_LIT(&bearer, "Bearer ");
+		buf_add_str(&bearer, key);
 		rc = put(h, "Authorization", buf_str(&bearer));
 		buf_clear(&bearer);
 	}

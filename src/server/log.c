@@ -17,8 +17,9 @@
 #include "wire/buf.h"
 #include "wire/utf8.h"
 
-#define MAX_VALUE_BYTES ((size_t)256 * 1024)
-#define MAX_LINE_BYTES	((size_t)4 * 1024 * 1024)
+#define MAX_VALUE_BYTES	 ((size_t)256 * 1024)
+#define MAX_LINE_BYTES	 ((size_t)4 * 1024 * 1024)
+#define USUAL_LINE_BYTES 600
 
 /* Written at start and on SIGHUP while any thread may log. */
 static atomic_int log_fd = STDERR_FILENO;
@@ -110,8 +111,12 @@ put_key(struct buf *line, const char *key, bool json)
 		buf_add_char(line, ':');
 		return;
 	}
-	buf_printf(
-	    line, atomic_load(&log_colour) ? "\033[2m%s=\033[0m" : "%s=", key);
+	if (atomic_load(&log_colour))
+		BUF_ADD_LIT(line, "\033[2m");
+	buf_add_str(line, key);
+	buf_add_char(line, '=');
+	if (atomic_load(&log_colour))
+		BUF_ADD_LIT(line, "\033[0m");
 }
 
 static void
@@ -203,6 +208,7 @@ log_fields(enum log_level level, const char *what,
 	if (is_silent(level))
 		return;
 	buf_init(&line, MAX_LINE_BYTES);
+	buf_reserve(&line, USUAL_LINE_BYTES);
 	if (json)
 		buf_add_char(&line, '{');
 	put_time(&line, json);

@@ -278,8 +278,9 @@ set_headers(struct run *r, struct upstream_result *result)
 		const struct header *h = &headers.list[i];
 
 		buf_reset(&line);
-		buf_printf(&line, h->value[0] == '\0' ? "%s;%s" : "%s: %s",
-		    h->name, h->value);
+		buf_add_str(&line, h->name);
+		buf_add_str(&line, h->value[0] == '\0' ? ";" : ": ");
+		buf_add_str(&line, h->value);
 		is_whole = !line.failed && add_line(&r->lines, buf_str(&line));
 		if (r->call->on_head_line != NULL)
 			r->call->on_head_line(
