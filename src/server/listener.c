@@ -172,6 +172,7 @@ rest(struct listener *l)
 
 	if (!busy && l->was_busy) {
 		upstream_trim(l->server->upstream);
+		pool_trim(l->server->pool);
 		memory_trim();
 	}
 	l->was_busy = busy;

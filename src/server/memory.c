@@ -18,15 +18,18 @@
 #define MAP_FROM_BYTES (128 * 1024)
 /* What each arena may keep at its end: memory_trim() does not reach it. */
 #define KEEP_BYTES (128 * 1024)
+/* The C library would have eight for each core. */
+#define MAX_ARENAS 32
 
 void
 memory_set_up(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN); /* or -1 */
 
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
-	mallopt(M_ARENA_MAX, cores > 2 ? (int)cores : 2);
+	mallopt(M_ARENA_MAX,
+	    cores > 0 && cores < MAX_ARENAS / 8 ? 8 * (int)cores : MAX_ARENAS);
 }
 
 void

@@ -19,6 +19,7 @@ struct worker {
 	pthread_cond_t given;
 	void (*fn)(void *arg); /* NULL: nothing to do */
 	void *arg;
+	bool is_dismissed; /* by pool_trim(), which joins it */
 };
 
 struct pool {
@@ -55,7 +56,7 @@ wait_for_job(struct pool *p, struct worker *me)
 	p->n_idle++;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += IDLE_S;
-	while (me->fn == NULL && !p->is_stopping)
+	while (me->fn == NULL && !p->is_stopping && !me->is_dismissed)
 		if (pthread_cond_timedwait(&me->given, &p->lock, &until) ==
 		    ETIMEDOUT)
 			break;
@@ -93,8 +94,11 @@ work(void *arg)
 		me->fn = NULL;
 	} while (!p->is_stopping && wait_for_job(p, me));
 	left = p->left;
-	me->next = NULL;
-	p->left = me;
+	p->left = NULL;
+	if (!me->is_dismissed) {
+		me->next = NULL;
+		p->left = me;
+	}
 	p->n_threads--;
 	if (p->n_threads == 0)
 		pthread_cond_signal(&p->all_left);
@@ -199,6 +203,23 @@ pool_run(struct pool *p, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&p->lock);
 	bury(left);
 	return rc;
+}
+
+void
+pool_trim(struct pool *p)
+{
+	struct worker *idle;
+
+	pthread_mutex_lock(&p->lock);
+	idle = p->idle;
+	p->idle = NULL;
+	p->n_idle = 0;
+	for (struct worker *w = idle; w != NULL; w = w->next) {
+		w->is_dismissed = true;
+		pthread_cond_signal(&w->given);
+	}
+	pthread_mutex_unlock(&p->lock);
+	bury(idle);
 }
 
 size_t

@@ -35,6 +35,10 @@ struct pool *pool_new(size_t max_threads);
  * 0, or -1: as many run as may, no thread can be made, or it was stopped. */
 int pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
 
+/* Lets the idle threads go, and waits until they have: the C library keeps
+ * memory for each thread that is alive. */
+void pool_trim(struct pool *p);
+
 /* Threads that run a job now. */
 size_t pool_busy(struct pool *p);
 

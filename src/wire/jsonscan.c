@@ -235,16 +235,16 @@ static bool
 grow(struct json_scan *s)
 {
 	size_t cap = s->cap * 2;
+	bool is_first = s->places == s->room->places;
 	struct json_place *places;
 
-	places = realloc(s->places == s->room->places ? NULL : s->places,
-	    cap * sizeof(*places));
+	places = realloc(is_first ? NULL : s->places, cap * sizeof(*places));
 	if (places == NULL) {
 		s->result = JSON_SCAN_NO_MEMORY;
 		return false;
 	}
-	if (s->places == s->room->places)
-		memcpy(places, s->places, sizeof(s->room->places));
+	if (is_first)
+		memcpy(places, s->room->places, sizeof(s->room->places));
 	s->places = places;
 	s->cap = cap;
 	return true;

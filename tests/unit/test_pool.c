@@ -118,6 +118,47 @@ a_worker_is_used_again(void **state)
 	pool_stop(p);
 }
 
+/* Ends with its thread. */
+static pthread_key_t ended;
+
+static void
+note_end(void *cookie)
+{
+	(void)cookie;
+	atomic_fetch_add(&done, 1);
+}
+
+static void
+mark_thread(void *arg)
+{
+	pthread_setspecific(ended, arg);
+}
+
+static void
+idle_workers_are_let_go_and_busy_ones_are_not(void **state)
+{
+	struct pool *p = pool_new(4);
+
+	(void)state;
+	atomic_store(&done, 0);
+	assert_int_equal(pthread_key_create(&ended, note_end), 0);
+	pthread_mutex_lock(&gate);
+	assert_int_equal(pool_run(p, wait_at_gate, NULL), 0);
+	assert_int_equal(pool_run(p, mark_thread, p), 0);
+	while (pool_busy(p) > 1)
+		rest(1);
+	pool_trim(p);
+	assert_int_equal(done, 1); /* gone when it returns */
+	pool_trim(p);
+	assert_int_equal(pool_busy(p), 1);
+	pthread_mutex_unlock(&gate);
+	await(2);
+	assert_int_equal(pool_run(p, mark_thread, p), 0);
+	pool_stop(p);
+	assert_int_equal(done, 3);
+	pthread_key_delete(ended);
+}
+
 static void
 stopping_waits_for_running_jobs(void **state)
 {
@@ -190,6 +231,7 @@ main(void)
 		cmocka_unit_test(every_job_runs_once),
 		cmocka_unit_test(past_the_cap_a_job_is_refused_and_not_queued),
 		cmocka_unit_test(a_worker_is_used_again),
+		cmocka_unit_test(idle_workers_are_let_go_and_busy_ones_are_not),
 		cmocka_unit_test(stopping_waits_for_running_jobs),
 		cmocka_unit_test(workers_take_no_signals),
 		cmocka_unit_test(a_worker_has_the_stack_that_deep_json_takes),
