@@ -115,6 +115,7 @@ admit_reader(struct exchange *x, struct fault *why)
 {
 	exchange_add_header(x, "cross-origin-resource-policy", "same-origin");
 	exchange_add_header(x, "x-content-type-options", "nosniff");
+	exchange_add_header(x, "x-frame-options", "DENY");
 	exchange_add_header(x, "referrer-policy", "no-referrer");
 	if (may_look(x))
 		return true;

@@ -293,8 +293,8 @@ put_hour(struct buf *out, const struct journal_snapshot *s)
 		    put_short, { { 0 } } },
 		{ "Output tokens", { "output", NULL }, { "one", "one" },
 		    put_short, { { 0 } } },
-		{ "First token", { "first token", "rest" },
-		    { "one", "two" }, put_long_ms, { { 0 } } },
+		{ "First token", { "first token", "rest" }, { "one", "two" },
+		    put_long_ms, { { 0 } } },
 	};
 	struct journal_minute sum = sum_of(s);
 
@@ -548,6 +548,9 @@ put_flights(struct buf *out, const struct status_view *v)
 	}
 	if (s->n_flights > 0)
 		ADD("</tbody></table></div>");
+	if (s->totals.flights > s->n_flights)
+		buf_printf(out, "<p class=quiet>And %zu more.</p>",
+		    s->totals.flights - s->n_flights);
 	ADD("</section>");
 }
 

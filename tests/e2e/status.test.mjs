@@ -235,6 +235,8 @@ test('events follow what happens while a stream runs', async () => {
 	assert.equal(status, 200);
 	assert.match(headers['content-type'], /^text\/event-stream/);
 	assert.equal(headers['cache-control'], 'no-cache');
+	assert.equal(headers['cross-origin-resource-policy'], 'same-origin');
+	assert.equal(headers['x-frame-options'], 'DENY');
 	await until(() => events(w).length === 1, 3000, 'the first event');
 	assert.match(events(w)[0], /^retry: \d+\ndata: <p id=about [^\n]*<\/section>$/);
 	const r = open(proxy.url + '/v1/messages', { body: message({ model: 'run-me', stream: true }) });

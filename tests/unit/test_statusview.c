@@ -155,6 +155,9 @@ what_runs_waits_until_its_first_token(void **state)
 	SHOWS("run\">waiting<");
 	SHOWS("\"First token\">–<");
 	SHOWS("In flight (1)");
+	HIDES("more.<");
+	seen.totals.flights = 70;
+	SHOWS("And 69 more.");
 	SHOWS("No request has ended yet.");
 	HIDES("No request yet");
 }
