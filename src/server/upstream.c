@@ -298,7 +298,6 @@ set_request(struct run *r)
 	const struct upstream_call *call = r->call;
 	CURL *easy = r->handle->easy;
 
-	curl_easy_setopt(easy, CURLOPT_URL, call->url);
 	if (call->body != NULL) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
@@ -477,6 +476,10 @@ perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
 
 	run_init(&r, call, h);
 	r.upstream = u;
+	if (!handle_set_url(h, call->url)) {
+		say_not_asked(&r, "its URL cannot be read", result);
+		goto out;
+	}
 	if (set_headers(&r, result) == -1)
 		goto out;
 	set_request(&r);

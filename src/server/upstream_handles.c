@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,12 +164,31 @@ handle_new(CURLSH *share, unsigned generation)
 	return h;
 }
 
+bool
+handle_set_url(struct handle *h, const char *url)
+{
+	if (h->url_text != NULL && strcmp(h->url_text, url) == 0)
+		return true;
+	free(h->url_text);
+	h->url_text = NULL;
+	if (h->url == NULL && (h->url = curl_url()) == NULL)
+		return false;
+	if (curl_url_set(h->url, CURLUPART_URL, url, CURLU_PATH_AS_IS) !=
+		CURLUE_OK ||
+	    curl_easy_setopt(h->easy, CURLOPT_CURLU, h->url) != CURLE_OK)
+		return false;
+	h->url_text = strdup(url);
+	return h->url_text != NULL;
+}
+
 void
 handle_drop(struct handle *h)
 {
 	if (h == NULL)
 		return;
 	curl_easy_cleanup(h->easy); /* closes its connection: on_close */
+	curl_url_cleanup(h->url);
+	free(h->url_text);
 	free(h);
 }
 

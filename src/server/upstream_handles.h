@@ -21,6 +21,8 @@ struct handle {
 	int sockets[CANCEL_SOCKETS]; /* -1: free */
 	struct cancel *cancel;	     /* of the call it now makes, or NULL */
 	char error[CURL_ERROR_SIZE]; /* libcurl's own words for it */
+	CURLU *url;		     /* parsed, of `url_text`, or NULL */
+	char *url_text;
 };
 
 /* Once per process: starts and ends libcurl. */
@@ -32,6 +34,10 @@ struct handle *handle_take(struct handles *all);
 void handle_give_back(struct handles *all, struct handle *h);
 /* Instead of giving it back: its connection is not to be used again. */
 void handle_drop(struct handle *h);
+
+/* The URL of the calls to come.  False when out of memory or when it is not
+ * one.  Kept: parsing it costs an eighth of a small call. */
+bool handle_set_url(struct handle *h, const char *url);
 
 /* Between these two `c` reaches all sockets of the handle. */
 void handle_attach(struct handle *h, struct cancel *c);
