@@ -188,7 +188,7 @@ async function lists(to) {
 }
 
 async function looks(to) {
-	for (const path of ['/health', '/ready', '/metrics'])
+	for (const path of ['/health', '/metrics', '/status'])
 		assert.equal((await get(to.url, path, { agent: to.agent })).status, 200, path);
 	return 'whole';
 }
