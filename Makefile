@@ -211,6 +211,11 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(APP_LIBS) \
 	    $(B)/core.a -lcjson -lm
 
+# `make valgrind`: end-to-end tests with the proxy under memcheck, for a quarter
+# of an hour; `T=name` one file.
+valgrind: $(B)/anthropic-proxy
+	@scripts/valgrind '$(abspath $<)' '$(abspath $(B))/valgrind' $(T)
+
 # `make soak MINUTES=10`: a thousand streams, then clients and upstreams of every
 # temper; Linux.  What it checks stands in tests/soak/soak.mjs.
 MINUTES = 10
@@ -306,7 +311,7 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo 'all check unit golden e2e clients fuzz soak lint format'
+	@echo 'all check unit golden e2e clients fuzz soak valgrind lint format'
 	@echo 'bench bench-core bench-profile'
 	@echo 'install uninstall deb dist release-check clean'
 	@echo 'SAN=address,undefined|thread PORTABLE=1 WERROR=1 B=DIR'
@@ -316,7 +321,7 @@ help:
 -include $(CORE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(APP_OBJ:.o=.d) \
 	$(B)/src/main.d $(GOLDEN_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) \
 	$(GOLDEN_BIN:=.d) $(FUZZ_BIN:=.d) $(BENCH_SRC:%.c=$(B)/%.d)
-.PHONY: all programs check unit golden golden-accept e2e clients fuzz run-fuzz soak bench \
+.PHONY: all programs check unit golden golden-accept e2e clients fuzz run-fuzz soak valgrind bench \
 	bench-core bench-profile lint print-sources format install \
 	uninstall deb dist release-check clean help
 .DELETE_ON_ERROR:

@@ -124,7 +124,8 @@ const proxy = await startProxy(
 		FIRST_BYTE_TIMEOUT: '3',
 		IDLE_TIMEOUT: '3',
 		CLIENT_STALL_TIMEOUT: '2',
-		REQUEST_TIMEOUT: '5',
+		// kept connections are never closed under a client that waits
+		REQUEST_TIMEOUT: '30',
 		MAX_BODY_BYTES: '4000000',
 		MAX_LINE_BYTES: '1000000',
 		MAX_REPLY_BYTES: '8000000',
