@@ -73,8 +73,7 @@ program_configure(struct program *p, const struct cli *cli)
 		secret_random_text(p->token, sizeof(p->token) - 1);
 	if (configure(p, &p->config, &error) == -1)
 		return fail(p, error.exit_code, error.text);
-	if (has_command(p))
-		runenv_hide_secrets();
+	runenv_hide_secrets();
 	return 0;
 }
 

@@ -74,7 +74,7 @@ const SECRETS = {
 	PROXY_API_KEY: 'pk-in-8e4d2b6a0c5f1937',
 };
 
-test('keys stand in no log, no error and no command line', async () => {
+test('keys stand in no log, no error, no command line and no environment that is shown', async () => {
 	// An upstream that says all it was told.
 	const echo = (call, res) =>
 		sayError(res, 400, `bad key ${call.headers.authorization} in ${call.text}`);
@@ -102,6 +102,10 @@ test('keys stand in no log, no error and no command line', async () => {
 					} catch {
 						continue; // it has ended
 					}
+			const children = `/proc/${proxy.pid}/task/${proxy.pid}/children`;
+			if (fs.existsSync(children))
+				for (const pid of [proxy.pid, ...fs.readFileSync(children, 'utf8').match(/\d+/g) ?? []])
+					said.push(fs.readFileSync(`/proc/${pid}/environ`, 'utf8'));
 			for (const text of said)
 				for (const secret of [...secrets, 'pk-in-wrong'])
 					assert.ok(!text.includes(secret), `${secret} in ${text.slice(0, 2000)}`);
