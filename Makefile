@@ -42,7 +42,7 @@ SILENT = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 quiet = $(if $(V)$(SILENT),,@echo '  $(1) $@';)
 
 # Every source by name: what is not named here is not in the program.
-WIRE = anthropic buf emit fault image json jsonprint jsonscan openai record \
+WIRE = anthropic buf emit ends fault image json jsonprint jsonscan openai record \
 	sha256 sse utf8
 TRANSLATE = counting envelope modellist modelpage models names tokens window
 REQUEST = assistant builtin effort history media messages offer pairs parts \
