@@ -99,6 +99,10 @@ int json_hex4(const unsigned char *p);
 size_t json_lone_surrogate(
     const unsigned char *p, const unsigned char *end, bool *pair);
 
+/* Whether a lone surrogate may be in a body: false if there is none. */
+bool
+json_may_have_lone_surrogate(const unsigned char *p, const unsigned char *end);
+
 /* What a backslash and this byte stand for; NUL: not an escape, or \u. */
 extern const char json_escapes[256];
 

@@ -32,11 +32,12 @@ enum { EFFORT_MINIMAL = 1, EFFORT_LOW, EFFORT_HIGH = 4, EFFORT_XHIGH };
 static const struct rule {
 	const char *host, *model;
 	struct {
-#define X(NAME, member, words) unsigned char member;
+#define X(NAME, member, words) unsigned member : 3;
 		DIALECT_KNOBS(X)
 #undef X
-		unsigned char max_effort, off_effort; /* ranks */
-		bool is_gemini, is_kimi, prompt_cache_key, fast_tier;
+		unsigned max_effort : 3, off_effort : 3; /* ranks */
+		bool is_gemini : 1, is_kimi : 1, prompt_cache_key : 1;
+		bool fast_tier : 1;
 	} says;
 } rules[] = {
 	/* Models that do not reason refuse the effort; the others refuse
@@ -257,8 +258,9 @@ is_model(const char *model, const char *list)
 static void
 fill(struct profile *p, const struct rule *rule)
 {
-	/* What it says begins with the knobs, in their order. */
-	const unsigned char *says = (const unsigned char *)&rule->says;
+#define X(NAME, member, words) rule->says.member,
+	const unsigned char says[N_KNOBS] = { DIALECT_KNOBS(X) };
+#undef X
 
 	for (size_t i = 0; i < N_KNOBS; i++)
 		if (p->knobs[i] == 0)
