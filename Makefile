@@ -43,7 +43,7 @@ quiet = $(if $(V)$(SILENT),,@echo '  $(1) $@';)
 
 # Every source by name: what is not named here is not in the program.
 WIRE = anthropic buf emit ends fault image json jsonprint jsonscan jsontree \
-	openai record sha256 sse utf8
+	openai record sha256 sse utf8 words
 TRANSLATE = counting envelope modellist modelpage models names tokens window
 REQUEST = assistant builtin effort history media messages offer pairs parts \
 	request results schema served system toolname toolread tools turns

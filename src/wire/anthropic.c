@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "wire/fault.h"
+#include "wire/words.h"
 
 #define MODEL_MAX_BYTES	   256
 #define MESSAGES_MAX	   100000
@@ -20,19 +21,9 @@
 static const char *const raw_keys[] = { "input", "input_schema", "schema",
 	"input_examples", NULL };
 
-static const char *const efforts[] = { "low", "medium", "high", "xhigh", "max",
-	NULL };
+static const char efforts[] = "low|medium|high|xhigh|max";
 
 #define REFUSE(...) fault_set(why, FAULT_BAD_REQUEST, __VA_ARGS__)
-
-static int
-place_in(const char *const *words, const char *word)
-{
-	for (int i = 0; words[i] != NULL; i++)
-		if (strcmp(words[i], word) == 0)
-			return i;
-	return -1;
-}
 
 /* -- refusals that come before all else ----------------------------------- */
 
@@ -219,7 +210,7 @@ read_metadata(struct message_request *req, struct fault *why)
 static int
 read_tier(struct message_request *req, struct fault *why)
 {
-	static const char *const tiers[] = { "auto", "standard_only", NULL };
+	static const char tiers[] = "auto|standard_only";
 	const cJSON *tier = json_get_set(req->doc.root, "service_tier");
 
 	req->fast = json_is(json_get(req->doc.root, "speed"), "fast");
@@ -227,7 +218,7 @@ read_tier(struct message_request *req, struct fault *why)
 	    json_get_set(req->doc.root, "context_management") != NULL;
 	if (tier == NULL)
 		return 0;
-	if (!cJSON_IsString(tier) || place_in(tiers, tier->valuestring) == -1)
+	if (!cJSON_IsString(tier) || words_find(tiers, tier->valuestring) == -1)
 		return fault_should_be(
 		    "service_tier", "'auto' or 'standard_only'", why);
 	req->service_tier = tier->valuestring;
@@ -262,8 +253,7 @@ static int
 read_thinking(struct message_request *req, const struct request_rules *rules,
     struct fault *why)
 {
-	static const char *const types[] = { "", "enabled", "adaptive",
-		"disabled", "between_tools", NULL };
+	static const char types[] = "|enabled|adaptive|disabled|between_tools";
 	const cJSON *thinking = json_get_set(req->doc.root, "thinking");
 	const cJSON *type = json_get(thinking, "type");
 	int found;
@@ -274,7 +264,7 @@ read_thinking(struct message_request *req, const struct request_rules *rules,
 		return fault_should_be("thinking", "an object", why);
 	if (!cJSON_IsString(type))
 		return fault_required("thinking.type", why);
-	if ((found = place_in(types, type->valuestring)) <= 0)
+	if ((found = words_find(types, type->valuestring)) <= 0)
 		return REFUSE("thinking: Input tag '%s' found using 'type' "
 			      "does not match any of the expected tags: "
 			      "'adaptive', 'between_tools', 'disabled', "
@@ -299,7 +289,8 @@ read_effort(const cJSON *config, const char *path, const char **effort,
 		return fault_should_be(path, "an object", why);
 	if (word == NULL)
 		return 0;
-	if (!cJSON_IsString(word) || place_in(efforts, word->valuestring) == -1)
+	if (!cJSON_IsString(word) ||
+	    words_find(efforts, word->valuestring) == -1)
 		return REFUSE("%s.effort: Input should be 'low', 'medium', "
 			      "'high', 'xhigh' or 'max'",
 		    path);
@@ -344,8 +335,7 @@ read_output_config(struct message_request *req, struct fault *why)
 static int
 read_tool_choice(struct message_request *req, struct fault *why)
 {
-	static const char *const types[] = { "", "auto", "any", "tool", "none",
-		NULL };
+	static const char types[] = "|auto|any|tool|none";
 	const cJSON *choice = json_get_set(req->doc.root, "tool_choice");
 	const cJSON *type = json_get(choice, "type"), *name;
 	int found;
@@ -356,7 +346,7 @@ read_tool_choice(struct message_request *req, struct fault *why)
 		return fault_should_be("tool_choice", "an object", why);
 	if (!cJSON_IsString(type))
 		return fault_required("tool_choice.type", why);
-	if ((found = place_in(types, type->valuestring)) <= 0)
+	if ((found = words_find(types, type->valuestring)) <= 0)
 		return REFUSE("tool_choice: Input tag '%s' found using "
 			      "'type' does not match any of the expected tags: "
 			      "'any', 'auto', 'none', 'tool'",
@@ -388,15 +378,14 @@ read_tools(struct message_request *req, struct fault *why)
 static int
 read_role(const cJSON *json, struct message *m, struct fault *why)
 {
-	static const char *const roles[] = { "user", "assistant", "system",
-		NULL };
+	static const char roles[] = "user|assistant|system";
 	const cJSON *role = json_get(json, "role");
 	int found;
 
 	if (role == NULL)
 		return REFUSE("messages.%zu.role: Field required", m->index);
 	if (!cJSON_IsString(role) ||
-	    (found = place_in(roles, role->valuestring)) == -1)
+	    (found = words_find(roles, role->valuestring)) == -1)
 		return REFUSE("messages.%zu.role: Input should be 'user', "
 			      "'assistant' or 'system'",
 		    m->index);

@@ -6,43 +6,24 @@
 #include <string.h>
 #include <strings.h>
 
+#include "wire/words.h"
+
 static const struct {
-	const char *word;
+	const char *words;
 	enum finish finish;
-} words[] = {
-	{ "", FINISH_NONE },
-	{ "null", FINISH_NONE },
-	{ "stop", FINISH_STOP },
-	{ "eos", FINISH_STOP },
-	{ "eos_token", FINISH_STOP },
-	{ "end_turn", FINISH_STOP },
-	{ "complete", FINISH_STOP },
-	{ "stop_sequence", FINISH_STOP },
-	{ "tool_calls", FINISH_TOOLS },
-	{ "function_call", FINISH_TOOLS },
-	{ "tool_use", FINISH_TOOLS },
-	{ "length", FINISH_LENGTH },
-	{ "max_tokens", FINISH_LENGTH },
-	{ "max_output_tokens", FINISH_LENGTH },
-	{ "model_length", FINISH_CONTEXT },
-	{ "model_context_window_exceeded", FINISH_CONTEXT },
-	{ "content_filter", FINISH_REFUSAL },
-	{ "safety", FINISH_REFUSAL },
-	{ "refusal", FINISH_REFUSAL },
-	{ "recitation", FINISH_REFUSAL },
-	{ "sensitive", FINISH_REFUSAL },
-	{ "blocklist", FINISH_REFUSAL },
-	{ "prohibited_content", FINISH_REFUSAL },
-	{ "spii", FINISH_REFUSAL },
-	{ "guardrail_intervened", FINISH_REFUSAL },
-	{ "error", FINISH_ERROR },
-	{ "abort", FINISH_ERROR },
-	{ "aborted", FINISH_ERROR },
-	{ "network_error", FINISH_ERROR },
-	{ "function_call_filter", FINISH_ERROR },
-	{ "malformed_function_call", FINISH_ERROR },
-	{ "insufficient_system_resource", FINISH_OVERLOAD },
-	{ "overloaded", FINISH_OVERLOAD },
+} meanings[] = {
+	{ "|null", FINISH_NONE },
+	{ "stop|eos|eos_token|end_turn|complete|stop_sequence", FINISH_STOP },
+	{ "tool_calls|function_call|tool_use", FINISH_TOOLS },
+	{ "length|max_tokens|max_output_tokens", FINISH_LENGTH },
+	{ "model_length|model_context_window_exceeded", FINISH_CONTEXT },
+	{ "content_filter|safety|refusal|recitation|sensitive|"
+	  "blocklist|prohibited_content|spii|guardrail_intervened",
+	    FINISH_REFUSAL },
+	{ "error|abort|aborted|network_error|function_call_filter|"
+	  "malformed_function_call",
+	    FINISH_ERROR },
+	{ "insufficient_system_resource|overloaded", FINISH_OVERLOAD },
 };
 
 enum finish
@@ -50,10 +31,9 @@ finish_read(const char *word)
 {
 	size_t len = strcspn(word, ":");
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strlen(words[i].word) == len &&
-		    strncasecmp(word, words[i].word, len) == 0)
-			return words[i].finish;
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings); i++)
+		if (words_find_any_case(meanings[i].words, word, len) != -1)
+			return meanings[i].finish;
 	/* context_length, context_window_exceeded and their like */
 	if (strncasecmp(word, "context_", 8) == 0)
 		return FINISH_CONTEXT;

@@ -10,28 +10,20 @@
 
 #include "translate/dialect/dialect.h"
 #include "wire/buf.h"
+#include "wire/words.h"
 
 /* How far and how often $ref is followed; recursion in a schema ends there. */
 #define REF_DEPTH_MAX 16
 #define REFS_MAX      2000
 
-static bool
-is_one_of(const char *word, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		if (strcmp(word, *words) == 0)
-			return true;
-	return false;
-}
-
 /* -- strict --------------------------------------------------------------- */
 
 /* What strict mode knows; all else makes a schema unfit. */
-static const char *const strict_keywords[] = { "$schema", "$id", "$defs",
-	"$ref", "definitions", "type", "title", "description", "properties",
-	"required", "additionalProperties", "items", "enum", "const", "anyOf",
-	"pattern", "format", "minimum", "maximum", "exclusiveMinimum",
-	"exclusiveMaximum", "multipleOf", "minItems", "maxItems", NULL };
+static const char strict_keywords[] =
+    "$schema|$id|$defs|$ref|definitions|type|title|description|properties|"
+    "required|additionalProperties|items|enum|const|anyOf|pattern|format|"
+    "minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf|minItems|"
+    "maxItems";
 
 static bool is_strict(const cJSON *schema);
 
@@ -119,7 +111,7 @@ is_strict(const cJSON *schema)
 	if (!cJSON_IsObject(schema))
 		return false;
 	cJSON_ArrayForEach(member, schema) {
-		if (!is_one_of(member->string, strict_keywords))
+		if (words_find(strict_keywords, member->string) == -1)
 			return false;
 		is_typed |= strcmp(member->string, "type") == 0 ||
 			    strcmp(member->string, "$ref") == 0 ||
@@ -163,14 +155,13 @@ struct cleaner {
 };
 
 /* What Gemini's OpenAI endpoint takes in a schema. */
-static const char *const gemini_keywords[] = { "type", "title", "description",
-	"properties", "required", "items", "enum", "anyOf", "oneOf", "const",
-	"format", "minimum", "maximum", "minItems", "maxItems", "minLength",
-	"maxLength", "pattern", "nullable", "$ref", NULL };
+static const char gemini_keywords[] =
+    "type|title|description|properties|required|items|enum|anyOf|oneOf|"
+    "const|format|minimum|maximum|minItems|maxItems|minLength|maxLength|"
+    "pattern|nullable|$ref";
 
 /* What Kimi's does not. */
-static const char *const kimi_refused[] = { "$schema", "$id", "$comment",
-	"prefixItems", NULL };
+static const char kimi_refused[] = "$schema|$id|$comment|prefixItems";
 
 static void clean(struct cleaner *c, const cJSON *schema, const cJSON *type);
 
@@ -305,7 +296,7 @@ clean_for_gemini(struct cleaner *c, const cJSON *member, bool *first)
 {
 	const char *key = member->string;
 
-	if (!is_one_of(key, gemini_keywords))
+	if (words_find(gemini_keywords, key) == -1)
 		return;
 	if (strcmp(key, "type") == 0) {
 		clean_type(c, member, first);
@@ -349,7 +340,7 @@ clean_for_kimi(
 {
 	const char *key = member->string;
 
-	if (is_one_of(key, kimi_refused))
+	if (words_find(kimi_refused, key) != -1)
 		return;
 	if (strcmp(key, "type") == 0 && schema != c->root &&
 	    json_get(schema, "anyOf") != NULL)
