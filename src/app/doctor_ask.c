@@ -17,6 +17,7 @@
 #include "wire/buf.h"
 #include "wire/sse.h"
 #include "wire/utf8.h"
+#include "wire/words.h"
 
 #define MAX_ANSWER   ((size_t)4 * 1024 * 1024)
 #define SHORTEST_KEY 4
@@ -111,8 +112,8 @@ hide_one(char *text, const char *secret, size_t len)
 static void
 hide_secrets(const struct prober *p, char *text)
 {
-	static const char *const plain[] = { "accept", "content-type",
-		"user-agent", "accept-encoding" };
+	static const char plain[] =
+	    "accept|content-type|user-agent|accept-encoding";
 	const char *q = p->settings->upstream.query;
 
 	if (p->settings->upstream_key != NULL)
@@ -120,11 +121,8 @@ hide_secrets(const struct prober *p, char *text)
 		    strlen(p->settings->upstream_key));
 	for (size_t i = 0; i < p->headers.n; i++) {
 		const struct header *h = &p->headers.list[i];
-		bool is_plain = false;
 
-		for (size_t k = 0; k < sizeof(plain) / sizeof(plain[0]); k++)
-			is_plain |= strcasecmp(h->name, plain[k]) == 0;
-		if (!is_plain)
+		if (words_find_any_case(plain, h->name, strlen(h->name)) == -1)
 			hide_one(text, h->value, strlen(h->value));
 	}
 	q += *q == '?';

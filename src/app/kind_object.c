@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "server/headers.h"
 #include "server/secret.h"
 #include "server/settings.h"
 #include "translate/models.h"
@@ -124,20 +124,6 @@ is_header_name(const char *name)
 	return name[0] != '\0';
 }
 
-/* The framing of a request is not to be set by hand. */
-static bool
-is_framing(const char *name)
-{
-	static const char *const names[] = { "connection", "content-length",
-		"expect", "keep-alive", "te", "trailer", "transfer-encoding",
-		"upgrade" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcasecmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 static bool
 is_header_value(const cJSON *item)
 {
@@ -163,7 +149,8 @@ headers_set(const struct variable *v, const char *text, struct settings *s,
 	if (parse_object(&doc, text, err, cap) == -1)
 		goto out;
 	cJSON_ArrayForEach(item, doc.root) {
-		if (!is_header_name(item->string) || is_framing(item->string)) {
+		if (!is_header_name(item->string) ||
+		    headers_are_framed_by(item->string)) {
 			snprintf(err, cap,
 			    "\"%.60s\" is no header that may be set",
 			    is_header_name(item->string) ? item->string : "?");

@@ -12,6 +12,7 @@
 
 #include "server/settings.h"
 #include "wire/buf.h"
+#include "wire/words.h"
 
 #define NOT_USED(x) ((void)(x))
 
@@ -160,16 +161,11 @@ seconds_show(const struct variable *v, const struct settings *s,
 static int
 parse_bool(const char *text)
 {
-	static const char *const yes[] = { "1", "true", "yes", "on" };
-	static const char *const no[] = { "0", "false", "no", "off" };
+	size_t len = strlen(text);
 
-	for (size_t i = 0; i < 4; i++) {
-		if (strcasecmp(text, yes[i]) == 0)
-			return 1;
-		if (strcasecmp(text, no[i]) == 0)
-			return 0;
-	}
-	return -1;
+	if (words_find_any_case("1|true|yes|on", text, len) != -1)
+		return 1;
+	return words_find_any_case("0|false|no|off", text, len) != -1 ? 0 : -1;
 }
 
 static int

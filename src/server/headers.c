@@ -12,6 +12,7 @@
 #include "wire/buf.h"
 #include "wire/fault.h"
 #include "wire/json.h"
+#include "wire/words.h"
 
 #define MAX_VALUE_BYTES ((size_t)16 * 1024)
 
@@ -42,18 +43,14 @@ is_value(const char *text)
 	return len <= MAX_VALUE_BYTES;
 }
 
-/* These say how the request is framed: another value would break it. */
-static bool
-is_framing(const char *name)
+bool
+headers_are_framed_by(const char *name)
 {
-	static const char *const ours[] = { "Content-Length",
-		"Transfer-Encoding", "Connection", "Keep-Alive", "Expect",
-		"Upgrade", "TE", "Trailer" };
+	static const char ours[] =
+	    "Content-Length|Transfer-Encoding|Connection|Keep-Alive|Expect|"
+	    "Upgrade|TE|Trailer";
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (strcasecmp(name, ours[i]) == 0)
-			return true;
-	return false;
+	return words_find_any_case(ours, name, strlen(name)) != -1;
 }
 
 static struct header *
@@ -125,7 +122,7 @@ put_member(struct headers *h, const cJSON *member, char *err, size_t cap)
 {
 	const char *name = member->string;
 
-	if (!is_name(name) || is_framing(name)) {
+	if (!is_name(name) || headers_are_framed_by(name)) {
 		snprintf(err, cap,
 		    "UPSTREAM_HEADERS: \"%.60s\" is not a "
 		    "header that may be set",

@@ -37,6 +37,10 @@ int headers_build(struct headers *h, const struct headers_wanted *wanted,
     char *err, size_t cap);
 void headers_clear(struct headers *h);
 
+/* Whether a header says how a request is framed: another value than ours
+ * would break it. */
+bool headers_are_framed_by(const char *name);
+
 /* Checks a text for UPSTREAM_HEADERS: 0, or -1 with a sentence in err. */
 int headers_check(const char *json, char *err, size_t cap);
 

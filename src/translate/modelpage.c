@@ -8,6 +8,7 @@
 #include "wire/buf.h"
 #include "wire/fault.h"
 #include "wire/json.h"
+#include "wire/words.h"
 
 #define DEFAULT_LIMIT  20
 #define MAX_LIMIT      1000
@@ -99,17 +100,13 @@ take_limit(struct model_query *q, const char *text, struct fault *why)
 static int
 take_lifecycle(struct model_query *q, const char *text, struct fault *why)
 {
-	static const char *const names[] = { "active", "deprecated",
-		"retired" };
-	size_t i = 0;
+	int i = words_find("active|deprecated|retired", text);
 
 	if (q->n_lifecycles == MAX_LIFECYCLES)
 		return fault_set(why, FAULT_BAD_REQUEST,
 		    "lifecycle: List should have at most %d items",
 		    MAX_LIFECYCLES);
-	while (i < 3 && strcmp(names[i], text) != 0)
-		i++;
-	if (i == 3)
+	if (i == -1)
 		return fault_set(why, FAULT_BAD_REQUEST,
 		    "lifecycle.%u: Input should be 'active', 'deprecated' or "
 		    "'retired'",

@@ -7,6 +7,7 @@
 #include "translate/dialect/mend.h"
 #include "translate/error/phrase.h"
 #include "translate/dialect/refusal.h"
+#include "wire/words.h"
 
 /* -- max_tokens ----------------------------------------------------------- */
 
@@ -163,8 +164,7 @@ learn_keyword(struct refusal *r)
 		"unsupported keyword @", "field '@'", "unexpected '@'",
 		"not support @" };
 	/* Without these a schema says nothing any more. */
-	static const char *const kept[] = { "type", "properties", "items",
-		"required", NULL };
+	static const char kept[] = "type|properties|items|required";
 	struct phrase_found found;
 
 	if (!phrase_any(about, r->failure.text) &&
@@ -174,13 +174,10 @@ learn_keyword(struct refusal *r)
 		const char *p = r->failure.text;
 
 		for (int n = 0; n < 32; n++, p = found.end) {
-			bool is_kept = false;
-
 			if (!phrase_find(sentences[i], p, &found))
 				break;
-			for (size_t k = 0; kept[k] != NULL; k++)
-				is_kept |= strcmp(found.name, kept[k]) == 0;
-			if (!is_kept && strlen(found.name) < 32 &&
+			if (words_find(kept, found.name) == -1 &&
+			    strlen(found.name) < 32 &&
 			    body_has_keyword(r->sent, found.name))
 				return refusal_teach(
 				    r, LESSON_SCHEMA_KEYWORD, found.name, 0);
@@ -240,16 +237,14 @@ learn_tool_choice(struct refusal *r)
 static bool
 is_droppable(const struct refusal *r, const char *key)
 {
-	static const char *const kept[] = { "model", "messages", "tools",
-		"stream", "max_tokens", "max_completion_tokens",
-		"reasoning_effort", "response_format", "tool_choice" };
+	static const char kept[] =
+	    "model|messages|tools|stream|max_tokens|max_completion_tokens|"
+	    "reasoning_effort|response_format|tool_choice";
 
 	if (strcmp(key, "reasoning") == 0 && r->is_about_effort)
 		return false;
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (strcmp(key, kept[i]) == 0)
-			return false;
-	return strlen(key) < 32 && json_get(r->sent, key) != NULL;
+	return words_find(kept, key) == -1 && strlen(key) < 32 &&
+	       json_get(r->sent, key) != NULL;
 }
 
 /* The top-level key of a place: without "body." and what is behind it, and

@@ -8,6 +8,7 @@
 
 #include "wire/buf.h"
 #include "wire/json.h"
+#include "wire/words.h"
 
 static const struct json_limits limits = { .max_depth = 512,
 	.max_values = 1000000 };
@@ -20,15 +21,6 @@ struct cut {
 };
 
 static void cut_schema(struct cut *c, const cJSON *schema);
-
-static bool
-is_one_of(const char *word, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		if (strcmp(word, *words) == 0)
-			return true;
-	return false;
-}
 
 static void
 put_slice(struct cut *c, const cJSON *item)
@@ -76,18 +68,19 @@ cut_list(struct cut *c, const cJSON *list)
 static void
 cut_member(struct cut *c, const cJSON *member)
 {
-	static const char *const maps[] = { "properties", "patternProperties",
-		"$defs", "definitions", "dependentSchemas", NULL };
-	static const char *const schemas[] = { "items", "prefixItems", "anyOf",
-		"oneOf", "allOf", "not", "if", "then", "else", "contains",
-		"propertyNames", "additionalProperties", "additionalItems",
-		"unevaluatedProperties", "unevaluatedItems", NULL };
+	static const char maps[] =
+	    "properties|patternProperties|$defs|definitions|"
+	    "dependentSchemas";
+	static const char schemas[] =
+	    "items|prefixItems|anyOf|oneOf|allOf|not|if|then|else|contains|"
+	    "propertyNames|additionalProperties|additionalItems|"
+	    "unevaluatedProperties|unevaluatedItems";
 
 	json_put_string(c->out, member->string);
 	buf_add_char(c->out, ':');
-	if (is_one_of(member->string, maps))
+	if (words_find(maps, member->string) != -1)
 		cut_map(c, member);
-	else if (is_one_of(member->string, schemas))
+	else if (words_find(schemas, member->string) != -1)
 		cut_schema(c, member);
 	else
 		put_slice(c, member);
