@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "server/admit.h"
@@ -53,6 +54,7 @@ struct relay {
 	struct buf body;
 	char *client_key, *session_id, *asked_model; /* or NULL */
 	bool has_forgotten;
+	bool is_cut; /* not all of an event could be written */
 	unsigned deliveries;
 	struct message_request request;
 	struct json_doc extra; /* UPSTREAM_BODY */
@@ -70,6 +72,7 @@ struct relay {
 	enum relay_state state;
 	int pipe_read, pipe_write; /* -1: not open */
 	bool has_head; /* had it, when that was decided: it stays as it is */
+	bool has_left; /* the connection: its socket may be another's now */
 	int holders;   /* worker, connection */
 };
 
@@ -386,6 +389,7 @@ deliver_events(void *cookie, struct buf *events)
 		spoken_add_events(r->spoken, events);
 	rc = stream_pipe_write(r->pipe_write, events->data, events->len,
 	    r->settings->client_stall_timeout_ms, &r->cancel);
+	r->is_cut |= rc == -1;
 	r->out_bytes += events->len;
 	buf_reset(events);
 	if (!r->has_forgotten && attempts_is_answering(&r->attempts))
@@ -394,6 +398,16 @@ deliver_events(void *cookie, struct buf *events)
 	if (++r->deliveries == 2)
 		memory_trim_stack();
 	return rc;
+}
+
+/* A part of an event must not look like the end of an answer. */
+static void
+cut_client(struct relay *r)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->has_left)
+		shutdown(r->client_fd, SHUT_RDWR);
+	pthread_mutex_unlock(&r->lock);
 }
 
 static void
@@ -405,9 +419,21 @@ stream_work(void *cookie)
 	run(r);
 	log_end(r);
 	log_set_request(NULL);
+	if (r->is_cut)
+		cut_client(r);
 	close(r->pipe_write);
 	decide(r, RELAY_OVER);
 	relay_drop(r);
+}
+
+/* From here on the worker leaves the client's socket alone. */
+static void
+leave(struct relay *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->has_left = true;
+	pthread_mutex_unlock(&r->lock);
+	watch_remove(r->server->watch, r->client_fd, &r->cancel);
 }
 
 /* On the connection's thread: the last byte went out, or the client left. */
@@ -416,7 +442,7 @@ stream_done(void *cookie)
 {
 	struct relay *r = cookie;
 
-	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	leave(r);
 	cancel_fire(&r->cancel, CANCEL_CLIENT_GONE);
 	relay_drop(r);
 }
@@ -483,7 +509,7 @@ serve_stream(struct relay *r)
 		if (!r->attempts.client_gone)
 			answer_fault(r);
 	}
-	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	leave(r);
 	relay_drop(r);
 }
 

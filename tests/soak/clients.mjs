@@ -131,7 +131,7 @@ async function stalls(to) {
 	const ask = make(to, { stream: true, model: 'flood' });
 	const o = begin(to, ask, { reading: false, agent: false });
 	await o.head.catch(() => {});
-	await sleep(3000);
+	await sleep(8000);
 	o.hangUp();
 	return 'left';
 }

@@ -7,7 +7,10 @@
  * SEED repeats the drawing, not the timing; WORKERS is how many ask at once.
  */
 import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startProxy } from '../e2e/lib/proxy.mjs';
 import { SLACK, sleep } from '../e2e/lib/time.mjs';
 import { CLIENTS } from './clients.mjs';
@@ -123,8 +126,8 @@ const proxy = await startProxy(
 		PING_INTERVAL: '1',
 		FIRST_BYTE_TIMEOUT: '3',
 		IDLE_TIMEOUT: '3',
-		CLIENT_STALL_TIMEOUT: '2',
-		// kept connections are never closed under a client that waits
+		CLIENT_STALL_TIMEOUT: '6',
+		// longer than this process ever sleeps: what is cut is no fault then
 		REQUEST_TIMEOUT: '30',
 		MAX_BODY_BYTES: '4000000',
 		MAX_LINE_BYTES: '1000000',
@@ -153,7 +156,9 @@ try {
 	assert.deepEqual(failures, []);
 	say('passed');
 } catch (err) {
-	console.log(proxy.log().slice(-3000));
+	const log = join(mkdtempSync(join(tmpdir(), 'soak-')), 'log');
+	writeFileSync(log, proxy.log());
+	say(`the log of the proxy is `);
 	console.log(err);
 	say(`FAILED, SEED=${SEED}`);
 	proxy.signal('SIGKILL');
