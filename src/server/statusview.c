@@ -218,8 +218,8 @@ put_plot(struct buf *out, const struct plot *p)
 		put_bars(out, p, kind, peak);
 	ADD("</svg><p class=axis><span>");
 	for (int kind = 0; kind < 2 && p->kinds[kind] != NULL; kind++)
-		buf_printf(
-		    out, "<i class=%s></i>%s", p->looks[kind], p->kinds[kind]);
+		buf_printf(out, "<b><i class=%s></i>%s</b> ", p->looks[kind],
+		    p->kinds[kind]);
 	ADD("</span><span>");
 	if (peak > 0) {
 		ADD("peak ");

@@ -250,7 +250,7 @@ texts_stand_below_their_request_where_they_are_kept(void **state)
 	speak(&spoken[5], "req_1", 'x');
 	speak(&spoken[6], "req_2", 'y');
 	spoken[5].answered[0] = '\0';
-	HIDES("<b>");
+	HIDES("class=said");
 	view.spoken = spoken;
 	SHOWS("</tr><tr class=said><td colspan=9><p><b>Asked</b> xxx");
 	HIDES("Answered");
