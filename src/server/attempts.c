@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tries of one request.  Knows when to try again; does not know pipes,
- * HTTP exchanges or the wire forms.
+ * The tries of one request.  When to try again is again.c's; does
+ * not know pipes, HTTP exchanges or the wire forms.
  */
 #include "server/attempts.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/again.h"
 #include "server/cancel.h"
 #include "server/capture.h"
 #include "server/journal.h"
@@ -18,31 +19,16 @@
 #include "server/memory.h"
 #include "server/prepare.h"
 #include "server/scales.h"
-#include "server/secret.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/verbose.h"
 #include "translate/error/errors.h"
-#include "translate/dialect/learn.h"
 #include "wire/json.h"
 
 /* Of an answer that is no success: enough for any error body. */
 #define MAX_REFUSAL_BYTES (1024 * 1024)
-/* Refusals of one request that are learned from before it is given up. */
-#define MAX_LESSONS 6
 /* How long to wait for usage and [DONE] once the answer is finished. */
-#define END_WAIT_MS    5000
-#define BACKOFF_MS     500
-#define MAX_BACKOFF_MS 8000
-/* A longer retry-after is the client's business. */
-#define MAX_RETRY_AFTER_MS 10000
-#define WAIT_STEP_MS	   50
-
-static bool
-is_success(int status)
-{
-	return status >= 200 && status < 300;
-}
+#define END_WAIT_MS 5000
 
 static struct error_context
 error_context(const struct attempts *a)
@@ -123,7 +109,7 @@ on_body(void *cookie, const char *bytes, size_t len)
 	enum stream_state state;
 
 	capture_note(a->capture, "bytes", bytes, len);
-	if (!is_success(a->head.status)) {
+	if (!attempts_is_success(a->head.status)) {
 		buf_add(&a->refusal, bytes, len);
 		return a->refusal.failed ? -1 : 0;
 	}
@@ -161,7 +147,7 @@ on_tick(void *cookie, long silent_ms)
 	    silent_ms >= END_WAIT_MS)
 		return -1;
 	if (a->deliver == NULL || quiet < a->settings->ping_interval_ms ||
-	    (a->has_head && !is_success(a->head.status)))
+	    (a->has_head && !attempts_is_success(a->head.status)))
 		return 0;
 	capture_note(a->capture, "ping", NULL, 0);
 	stream_ping(a->stream, &a->events);
@@ -212,7 +198,7 @@ settle(struct attempts *a)
 		stream_refusal(a->stream, &a->refusal);
 		return;
 	}
-	if (a->has_head && !is_success(a->head.status) &&
+	if (a->has_head && !attempts_is_success(a->head.status) &&
 	    a->result.end != UPSTREAM_CANCELLED) {
 		fault_of_refusal(a, &a->fault);
 		if (a->delivered) /* a ping went out before */
@@ -228,140 +214,6 @@ settle(struct attempts *a)
 		stream_abort(a->stream, &broke, &a->events);
 	}
 	stream_refusal(a->stream, &a->refusal);
-}
-
-/* -- trying again --------------------------------------------------------- */
-
-/* Statuses after which the same request may well succeed. */
-static bool
-is_transient_status(int status)
-{
-	static const int transient[] = { 408, 409, 429, 500, 502, 503, 529 };
-
-	for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++)
-		if (status == transient[i])
-			return true;
-	return false;
-}
-
-static bool
-is_transient_kind(enum fault_kind kind)
-{
-	return kind == FAULT_TIMEOUT || kind == FAULT_CONFLICT ||
-	       kind == FAULT_RATE_LIMIT || kind == FAULT_INTERNAL ||
-	       kind == FAULT_BAD_GATEWAY || kind == FAULT_OVERLOADED;
-}
-
-static bool
-is_retryable(const struct attempts *a)
-{
-	if (a->fault.should_retry == FAULT_RETRY_NO ||
-	    a->fault.retry_after_ms > MAX_RETRY_AFTER_MS ||
-	    !is_transient_kind(a->fault.kind))
-		return false;
-	if (a->result.end == UPSTREAM_BROKEN)
-		return a->result.cause != CAUSE_TIMEOUT &&
-		       a->result.cause != CAUSE_TOO_LARGE;
-	if (!a->has_head || a->result.end == UPSTREAM_CANCELLED)
-		return false;
-	if (is_success(a->head.status)) /* an error inside a 200 */
-		return a->fault.kind == FAULT_RATE_LIMIT ||
-		       a->fault.kind == FAULT_OVERLOADED;
-	return is_transient_status(a->head.status);
-}
-
-static long
-backoff_ms(const struct attempts *a, unsigned retry)
-{
-	long wait = BACKOFF_MS;
-	char dice[2];
-
-	if (a->fault.retry_after_ms > 0)
-		return a->fault.retry_after_ms;
-	while (retry-- > 0 && wait < MAX_BACKOFF_MS)
-		wait *= 2;
-	if (wait > MAX_BACKOFF_MS)
-		wait = MAX_BACKOFF_MS;
-	secret_random_text(dice, sizeof(dice));
-	return wait - wait * (dice[0] % 64) / 256; /* up to a quarter less */
-}
-
-/* Waits; false where the client left or its stream may not wait so long. */
-static bool
-wait_to_retry(struct attempts *a, long wait_ms)
-{
-	long long end = server_now_ms() + wait_ms;
-	struct timespec step = { 0, WAIT_STEP_MS * 1000000L };
-
-	if (a->stage != NULL)
-		return a->stage->waits(a->stage->cookie);
-	if (a->deliver != NULL &&
-	    end - a->began_ms > a->settings->ping_interval_ms)
-		return false;
-	log_say(LOG_INFO, "try %u failed, the next in %ld ms: %s: %s", a->tries,
-	    wait_ms, fault_type(a->fault.kind), a->fault.message);
-	while (server_now_ms() < end) {
-		if (cancel_reason(a->cancel) != CANCEL_NONE)
-			return false;
-		nanosleep(&step, NULL);
-	}
-	return true;
-}
-
-/* The status of a refusal, also of one inside a 200; 0: it was none. */
-static int
-refusal_status(const struct attempts *a)
-{
-	if (!a->has_head)
-		return 0;
-	if (!is_success(a->head.status))
-		return a->head.status;
-	return a->refusal.len > 0 && a->fault.kind == FAULT_BAD_REQUEST ? 400
-									: 0;
-}
-
-/* Keeps a lesson and mends the request.  0, or -1 with the fault. */
-static int
-take_lesson(struct attempts *a, const struct lesson *lesson)
-{
-	const struct upstream_target *up = &a->settings->upstream;
-	char words[128];
-
-	learn_print(lesson, words, sizeof(words));
-	if (lessons_add(a->server->lessons, up->base, a->context.model, lesson,
-		(long long)time(NULL)))
-		log_say(LOG_INFO, "learned of %s model %s: %s", up->host,
-		    a->context.model, words);
-	learn_apply(lesson, &a->profile);
-	fault_clear(&a->fault);
-	return learn_mend(lesson, a->translation.body) ? 0 : prepare_again(a);
-}
-
-/* A refusal that teaches: mends the request.  True: try again at once. */
-static bool
-learn(struct attempts *a)
-{
-	int status = refusal_status(a);
-	const char *body = buf_str(&a->refusal);
-	size_t len = a->refusal.len;
-	struct lesson lesson;
-
-	if (status == 0 || a->lessons >= MAX_LESSONS ||
-	    a->translation.body == NULL ||
-	    !learn_from_refusal(
-		status, body, len, a->translation.body, &lesson))
-		return false;
-	a->lessons++;
-	if (take_lesson(a, &lesson) == -1)
-		return false;
-	if (lesson.kind != LESSON_DROP && lesson.kind != LESSON_SCHEMA_KEYWORD)
-		return true;
-	for (size_t i = 1; i < LESSONS_PER_MODEL; i++)
-		if (!learn_more_from_refusal(
-			body, len, a->translation.body, &lesson) ||
-		    take_lesson(a, &lesson) == -1)
-			break;
-	return a->fault.kind == FAULT_NONE;
 }
 
 /* -- one try -------------------------------------------------------------- */
@@ -436,7 +288,8 @@ try_once(struct attempts *a)
 		    other && up->other_url != NULL ? up->other_url : up->url);
 		if (!other && is_wrong_path(a)) {
 			call_upstream(a, up->other_url);
-			if (a->has_head && is_success(a->head.status) &&
+			if (a->has_head &&
+			    attempts_is_success(a->head.status) &&
 			    lessons_prefer_other_url(a->server->lessons,
 				up->base, true, (long long)time(NULL)))
 				log_say(LOG_INFO, "the upstream's path is %.*s",
@@ -464,7 +317,7 @@ learn_for_later(struct attempts *a)
 {
 	struct fault told = a->fault;
 
-	learn(a);
+	again_learn(a);
 	a->fault = told;
 }
 
@@ -476,7 +329,7 @@ note_failure(const struct attempts *a)
 		return;
 	journal_upstream_failed(a->server->journal, a->result.cause,
 	    a->result.end == UPSTREAM_BROKEN &&
-		    (!a->has_head || is_success(a->head.status))
+		    (!a->has_head || attempts_is_success(a->head.status))
 		? FAULT_NONE
 		: a->fault.kind);
 }
@@ -494,11 +347,10 @@ attempts_run(struct attempts *a)
 			learn_for_later(a);
 			break;
 		}
-		if (learn(a))
+		if (again_learn(a))
 			continue;
 		if (a->retries >= (unsigned)a->settings->max_retries ||
-		    !is_retryable(a) ||
-		    !wait_to_retry(a, backoff_ms(a, a->retries)))
+		    !again_is_worth(a) || !again_wait(a))
 			break;
 		a->retries++;
 		fault_clear(&a->fault);
@@ -535,7 +387,8 @@ attempts_say_nothing(struct attempts *a)
 bool
 attempts_is_answering(const struct attempts *a)
 {
-	return a->delivered && a->has_head && is_success(a->head.status) &&
+	return a->delivered && a->has_head &&
+	       attempts_is_success(a->head.status) &&
 	       stream_fault(a->stream)->kind == FAULT_NONE;
 }
 

@@ -84,6 +84,12 @@ void attempts_run(struct attempts *a);
  * filled, nothing said. */
 void attempts_say_nothing(struct attempts *a);
 
+static inline bool
+attempts_is_success(int status)
+{
+	return status >= 200 && status < 300;
+}
+
 /* True once an answer has begun to go out: no other try will follow. */
 bool attempts_is_answering(const struct attempts *a);
 
