@@ -59,7 +59,7 @@ SERVER = admit again asking attempts bind cancel catalog deadline exchange fetch
 	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay request_log routes \
 	scales secret server settings spoken statefile statuspage statusview \
 	stream_pipe target upstream \
-	upstream_failure upstream_handles verbose $(WATCH)
+	upstream_failure upstream_handles upstream_options verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \
 	doctor_ask doctor_judge doctor_probe doctor_rows envedit envfile health \
 	kind_address kind_key kind_object kind_plain pidfile places program run runenv sandbox \

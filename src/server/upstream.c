@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls to the upstream by libcurl.  Knows HTTP's course, not what is in the
- * bodies.  upstream_handles.c keeps the connections, upstream_failure.c finds
- * the words for what went wrong.
+ * bodies.  upstream_handles.c keeps the connections, upstream_options.c
+ * says what is asked and how, upstream_failure.c finds the words for what
+ * went wrong.
  */
 #include "server/upstream.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <curl/curl.h>
-#include <openssl/ssl.h>
 
 #include "server/cancel.h"
 #include "server/deadline.h"
@@ -24,20 +18,13 @@
 #include "server/settings.h"
 #include "server/upstream_failure.h"
 #include "server/upstream_handles.h"
+#include "server/upstream_options.h"
 #include "wire/buf.h"
 
 #define TICK_MS	       900 /* libcurl looks once a second, or sooner */
 #define MAX_HEAD_BYTES ((size_t)256 * 1024)
 /* One read of compressed bytes can hold any number of plain ones. */
 #define MAX_READ_BYTES ((size_t)32 * 1024)
-
-/*
- * How long a kept connection may have rested.  Small servers close theirs
- * after five seconds, front ends of the large ones after a minute or more;
- * a request that meets the close on its way is sent twice or fails.
- */
-#define REST_NEAR_S 4L
-#define REST_FAR_S  50L
 
 struct upstream {
 	struct handles *handles;
@@ -53,7 +40,6 @@ struct run {
 	struct handle *handle;
 	struct cancel *cancel;
 	struct deadline deadline;
-	struct curl_slist *lines;
 	size_t max_reply_bytes, head_bytes, body_bytes;
 	size_t read_bytes; /* of the body, since the last end_read() */
 	long long started, last_tick; /* on deadline_now_ms()'s clock */
@@ -213,100 +199,13 @@ on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
 	return rc == -1;
 }
 
-/* SSL_CERT_FILE is taken beside the system's certificates, which libcurl has
- * loaded by now, not instead of them. */
-static CURLcode
-on_tls(CURL *easy, void *tls, void *cookie)
-{
-	const char *file = cookie;
-
-	(void)easy;
-	if (X509_STORE_load_locations(
-		SSL_CTX_get_cert_store(tls), file, NULL) != 1)
-		return CURLE_SSL_CACERT_BADFILE;
-	return CURLE_OK;
-}
-
 /* -- one call ------------------------------------------------------------- */
 
-/* Appends to the list; false, and the list gone, when out of memory. */
-static bool
-add_line(struct curl_slist **lines, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(*lines, line);
-
-	if (more == NULL)
-		curl_slist_free_all(*lines);
-	*lines = more;
-	return more != NULL;
-}
-
-static int
-say_not_asked(
-    const struct run *r, const char *why, struct upstream_result *result)
-{
-	failure_say(
-	    result, CAUSE_PROTOCOL, r->call->url, " was not asked: %s", why);
-	return -1;
-}
-
-/* `Name;` is how libcurl is told of an empty value; `Name:` takes a header
- * out that it would add by itself.  Not inlined: the list would
- * stay on the stack of a stream for as long as it lasts. */
-__attribute__((noinline)) static int
-set_headers(struct run *r, struct upstream_result *result)
-{
-	const struct headers_wanted wanted = {
-		.settings = r->call->settings,
-		.client_key = r->call->client_key,
-		.has_body = r->call->body != NULL,
-		.want_events = r->call->want_events,
-	};
-	struct headers headers = { .n = 0 };
-	char err[200] = "";
-	bool is_whole;
-	struct buf line;
-
-	if (headers_build(&headers, &wanted, err, sizeof(err)) == -1) {
-		headers_clear(&headers);
-		return say_not_asked(r, err, result);
-	}
-	is_whole = add_line(&r->lines, "Expect:") &&
-		   add_line(&r->lines, "Accept-Encoding:");
-	buf_init(&line, 32768);
-	for (size_t i = 0; is_whole && i < headers.n; i++) {
-		const struct header *h = &headers.list[i];
-
-		buf_reset(&line);
-		buf_add_str(&line, h->name);
-		buf_add_str(&line, h->value[0] == '\0' ? ";" : ": ");
-		buf_add_str(&line, h->value);
-		is_whole = !line.failed && add_line(&r->lines, buf_str(&line));
-		if (r->call->on_head_line != NULL)
-			r->call->on_head_line(
-			    r->call->cookie, buf_str(&line), line.len);
-	}
-	buf_clear(&line);
-	headers_clear(&headers);
-	curl_easy_setopt(r->handle->easy, CURLOPT_HTTPHEADER, r->lines);
-	return is_whole ? 0 : say_not_asked(r, "out of memory", result);
-}
-
 static void
-set_request(struct run *r)
+set_callbacks(struct run *r)
 {
-	const struct upstream_call *call = r->call;
 	CURL *easy = r->handle->easy;
 
-	if (call->body != NULL) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)call->body_len);
-	} else {
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-	}
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->handle->error);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -316,50 +215,6 @@ set_request(struct run *r)
 	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, r);
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-}
-
-/*
- * libcurl sends a request again by itself where a kept connection dies
- * before the answer, even if the upstream had read it.  MAX_RETRIES=0 means
- * never twice, and only a fresh connection makes that sure.
- */
-static void
-set_connection(struct run *r)
-{
-	const struct settings *s = r->call->settings;
-	const struct upstream_target *to = &s->upstream;
-	bool only_once = s->max_retries == 0 && r->call->body != NULL;
-	bool is_near = to->is_loopback || !to->is_https;
-	const char *ca = s->ssl_cert_file;
-	CURL *easy = r->handle->easy;
-
-	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
-	    (long)(r->call->fresh_connection || only_once ||
-		   handle_has_input(r->handle)));
-	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)only_once);
-	curl_easy_setopt(
-	    easy, CURLOPT_MAXAGE_CONN, is_near ? REST_NEAR_S : REST_FAR_S);
-	curl_easy_setopt(
-	    easy, CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, r->call->total_timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, to->is_loopback ? "*" : NULL);
-	if (ca != NULL && ca[0] == '\0')
-		ca = NULL;
-	curl_easy_setopt(
-	    easy, CURLOPT_SSL_CTX_FUNCTION, ca != NULL ? on_tls : NULL);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, ca);
-}
-
-/* Nothing of the call may stay in a handle that goes back to the pool. */
-static void
-unset(struct run *r)
-{
-	CURL *easy = r->handle->easy;
-
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
 }
 
 /* -- how it ended --------------------------------------------------------- */
@@ -472,22 +327,16 @@ static void
 perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
     struct upstream_result *result)
 {
+	struct options options;
 	struct run r;
 
 	run_init(&r, call, h);
 	r.upstream = u;
-	if (!handle_set_url(h, call->url)) {
-		say_not_asked(&r, "its URL cannot be read", result);
-		goto out;
+	if (options_set(&options, h, call, result) == 0) {
+		set_callbacks(&r);
+		ask(u, &r, result);
 	}
-	if (set_headers(&r, result) == -1)
-		goto out;
-	set_request(&r);
-	set_connection(&r);
-	ask(u, &r, result);
-out:
-	unset(&r);
-	curl_slist_free_all(r.lines);
+	options_unset(&options, h);
 }
 
 /* -- public --------------------------------------------------------------- */
