@@ -518,6 +518,21 @@ put_totals(struct buf *out, const struct journal_totals *t)
 	ADD("</dl></section>");
 }
 
+/* The columns' names, with bars between; # stands before those of numbers. */
+static void
+open_table(struct buf *out, const char *names)
+{
+	ADD("<div class=table><table><thead><tr>");
+	for (size_t n; *names != '\0'; names += n + (names[n] == '|')) {
+		ADD(*names == '#' ? "<th scope=col class=n>"
+				  : "<th scope=col>");
+		names += *names == '#';
+		n = strcspn(names, "|");
+		buf_add(out, names, n);
+	}
+	ADD("</thead><tbody>");
+}
+
 static void
 put_flights(struct buf *out, const struct status_view *v)
 {
@@ -528,11 +543,8 @@ put_flights(struct buf *out, const struct status_view *v)
 	if (s->n_flights == 0)
 		ADD("<p class=none>No request is running.</p>");
 	else
-		ADD("<div class=table><table><thead><tr><th scope=col>Began"
-		    "<th scope=col>Model<th scope=col>State"
-		    "<th scope=col class=n>First token"
-		    "<th scope=col class=n>So far<th scope=col>Request"
-		    "</thead><tbody>");
+		open_table(
+		    out, "Began|Model|State|#First token|#So far|Request");
 	for (size_t i = 0; i < s->n_flights; i++) {
 		const struct journal_entry *e = &s->flights[i];
 
@@ -577,12 +589,8 @@ put_recent(struct buf *out, const struct status_view *v)
 	if (s->n_recent == 0)
 		ADD("<p class=none>No request has ended yet.</p>");
 	else
-		ADD("<div class=table><table><thead><tr><th scope=col>Began"
-		    "<th scope=col>Model<th scope=col>Result"
-		    "<th scope=col class=n>First token<th scope=col class=n>"
-		    "Total<th scope=col class=n>Input<th scope=col class=n>"
-		    "Cached<th scope=col class=n>Output<th scope=col>Ended by"
-		    "</thead><tbody>");
+		open_table(out, "Began|Model|Result|#First token|#Total|#Input|"
+				"#Cached|#Output|Ended by");
 	for (size_t i = 0; i < s->n_recent; i++) {
 		const struct journal_entry *e = &s->recent[i];
 
@@ -606,11 +614,8 @@ put_models(struct buf *out, const struct journal_totals *t)
 {
 	if (t->n_models == 0)
 		return;
-	ADD("<section id=models><h2>Models since the start</h2>"
-	    "<div class=table><table><thead><tr><th scope=col>Model"
-	    "<th scope=col class=n>Answers<th scope=col class=n>Input"
-	    "<th scope=col class=n>Cached<th scope=col class=n>Output"
-	    "</thead><tbody>");
+	ADD("<section id=models><h2>Models since the start</h2>");
+	open_table(out, "Model|#Answers|#Input|#Cached|#Output");
 	for (size_t i = 0; i <= t->n_models; i++) {
 		const struct journal_model *m =
 		    i < t->n_models ? &t->models[i] : &t->other;
