@@ -265,11 +265,9 @@ read_thinking(struct message_request *req, const struct request_rules *rules,
 	if (!cJSON_IsString(type))
 		return fault_required("thinking.type", why);
 	if ((found = words_find(types, type->valuestring)) <= 0)
-		return REFUSE("thinking: Input tag '%s' found using 'type' "
-			      "does not match any of the expected tags: "
-			      "'adaptive', 'between_tools', 'disabled', "
-			      "'enabled'",
-		    type->valuestring);
+		return fault_unknown_tag("thinking", "", type->valuestring,
+		    ": 'adaptive', 'between_tools', 'disabled', 'enabled'",
+		    why);
 	req->thinking = (enum thinking_type)found;
 	req->omit_thinking_text =
 	    json_is(json_get(thinking, "display"), "omitted");
@@ -347,10 +345,8 @@ read_tool_choice(struct message_request *req, struct fault *why)
 	if (!cJSON_IsString(type))
 		return fault_required("tool_choice.type", why);
 	if ((found = words_find(types, type->valuestring)) <= 0)
-		return REFUSE("tool_choice: Input tag '%s' found using "
-			      "'type' does not match any of the expected tags: "
-			      "'any', 'auto', 'none', 'tool'",
-		    type->valuestring);
+		return fault_unknown_tag("tool_choice", "", type->valuestring,
+		    ": 'any', 'auto', 'none', 'tool'", why);
 	req->choice = (enum tool_choice_type)found;
 	if (req->choice == CHOICE_TOOL) {
 		if ((name = json_get(choice, "name")) == NULL)

@@ -90,6 +90,16 @@ fault_should_be(const char *path, const char *what, struct fault *why)
 }
 
 int
+fault_unknown_tag(const char *path, const char *below, const char *tag,
+    const char *expected, struct fault *why)
+{
+	return fault_set(why, FAULT_BAD_REQUEST,
+	    "%s%s: Input tag '%s' found using 'type' does not match any of "
+	    "the expected tags%s",
+	    path, below, tag, expected);
+}
+
+int
 fault_no_memory(struct fault *why)
 {
 	return fault_set(why, FAULT_INTERNAL,

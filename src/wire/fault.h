@@ -69,6 +69,11 @@ int fault_set_text(
 int fault_required(const char *path, struct fault *why);
 int fault_should_be(const char *path, const char *what, struct fault *why);
 
+/* The same of a `type` that nobody knows, of what is at `path` and `below`
+ * it; `expected` names those that are known, behind a colon, or is "". */
+int fault_unknown_tag(const char *path, const char *below, const char *tag,
+    const char *expected, struct fault *why);
+
 /* Out of memory: one request's failure, not the process's. */
 int fault_no_memory(struct fault *why);
 

@@ -158,10 +158,8 @@ media_add_image(const struct media_source *from, const cJSON *block,
 			      "supported; send base64 or a url",
 		    from->path);
 	if (strcmp(type, "url") != 0)
-		return REFUSE("%s.image.source: Input tag '%s' found using "
-			      "'type' does not match any of the expected tags: "
-			      "'base64', 'file', 'url'",
-		    from->path, type);
+		return fault_unknown_tag(from->path, ".image.source", type,
+		    ": 'base64', 'file', 'url'", why);
 	if (need_string(from, source, "image.source.url", "url", &url, why) ==
 	    -1)
 		return -1;
@@ -333,10 +331,8 @@ media_add_document(const struct media_source *from, const cJSON *block,
 		return REFUSE("%s.document.source: documents by file_id are "
 			      "not supported; send base64",
 		    from->path);
-	return REFUSE("%s.document.source: Input tag '%s' found using 'type' "
-		      "does not match any of the expected tags: 'base64', "
-		      "'content', 'file', 'text', 'url'",
-	    from->path, type);
+	return fault_unknown_tag(from->path, ".document.source", type,
+	    ": 'base64', 'content', 'file', 'text', 'url'", why);
 }
 
 /* -- search results ------------------------------------------------------- */

@@ -193,11 +193,10 @@ add_block(struct rendering *r, const cJSON *content, const cJSON *block,
 	else if (strcmp(type, "search_result") == 0)
 		rc = media_add_search_result(&from, block, &parts, why);
 	else
-		rc = REFUSE("%s.type: Input tag '%s' found using 'type' does "
-			    "not match any of the expected tags: "
-			    "'browser_state', 'document', 'image', "
-			    "'search_result', 'text', 'tool_reference'",
-		    path, type);
+		rc = fault_unknown_tag(path, ".type", type,
+		    ": 'browser_state', 'document', 'image', 'search_result', "
+		    "'text', 'tool_reference'",
+		    why);
 	if (rc == -1) {
 		parts_clear(&parts);
 		return -1;

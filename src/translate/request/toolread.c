@@ -213,9 +213,8 @@ read_tool(struct tool_reading *r, const cJSON *json, const char *path,
 	if (type != NULL && !json_is(type, "custom")) {
 		kind = builtin_kind(type->valuestring);
 		if (kind == BUILTIN_NONE)
-			return REFUSE("%s: Input tag '%s' found using 'type' "
-				      "does not match any of the expected tags",
-			    path, type->valuestring);
+			return fault_unknown_tag(
+			    path, "", type->valuestring, "", why);
 	}
 	if (kind == BUILTIN_SERVER) {
 		read_server_tool(r, json, type->valuestring);

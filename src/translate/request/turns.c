@@ -173,9 +173,7 @@ read_type(struct block *b, enum role role, struct fault *why)
 		return REFUSE("%s.type: Field required", path);
 	if (!cJSON_IsString(type))
 		return REFUSE("%s.type: Input should be a valid string", path);
-	return REFUSE("%s.type: Input tag '%s' found using 'type' does not "
-		      "match any of the expected tags",
-	    path, type->valuestring);
+	return fault_unknown_tag(path, ".type", type->valuestring, "", why);
 }
 
 /* Names and checks a block; 1 if it stays, 0 if it is to be dropped. */
