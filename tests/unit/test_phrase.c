@@ -30,6 +30,9 @@ numbers_are_read_with_their_separators(void **state)
 	    phrase_find("of #L, got #P.", "max of 1,234, got 5_678.", &found));
 	assert_int_equal(found.number['L' - 'A'], 1234);
 	assert_int_equal(found.number['P' - 'A'], 5678);
+	/* A name that somebody chose may be looked for, too. */
+	assert_false(phrase_find("#", "12", &found));
+	assert_false(phrase_find("#1", "12", &found));
 	assert_true(phrase_find("[#A, #N]", "range [1, 8192]", &found));
 	assert_int_equal(found.number['N' - 'A'], 8192);
 	assert_false(phrase_find("of #L", "of 99999999999999999999", NULL));

@@ -66,7 +66,7 @@ match_here(const char *pattern, const char *pattern_end, const char *p,
     struct phrase_found *found)
 {
 	for (; pattern < pattern_end && *pattern != '*'; pattern++) {
-		if (*pattern == '#') {
+		if (*pattern == '#' && isupper((unsigned char)pattern[1])) {
 			p = read_number(p, &found->number[*++pattern - 'A']);
 			if (p == NULL)
 				return NULL;
