@@ -5,8 +5,11 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { assemble, callsOf, textOf } from '../e2e/lib/anthropic.mjs';
 import { assertError, assertMessage, get, message, open, rawRequest } from '../e2e/lib/http.mjs';
-import { sleep } from '../e2e/lib/time.mjs';
+import { SLACK, sleep } from '../e2e/lib/time.mjs';
 import { NONCE, callsFor, textFor } from './random.mjs';
+
+// What a client that stops reading is given.
+export const STALL_S = 6 * SLACK;
 
 const TOOLS = [{ name: 'f', input_schema: { type: 'object' } }];
 const ERRORS = [
@@ -131,7 +134,7 @@ async function stalls(to) {
 	const ask = make(to, { stream: true, model: 'flood' });
 	const o = begin(to, ask, { reading: false, agent: false });
 	await o.head.catch(() => {});
-	await sleep(8000);
+	await sleep((STALL_S + 2) * 1000);
 	o.hangUp();
 	return 'left';
 }

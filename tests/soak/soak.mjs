@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProxy } from '../e2e/lib/proxy.mjs';
 import { SLACK, sleep } from '../e2e/lib/time.mjs';
-import { CLIENTS } from './clients.mjs';
+import { CLIENTS, STALL_S } from './clients.mjs';
 import { Chance } from './random.mjs';
 import { startHostile } from './upstream.mjs';
 import { atRest, holdings, lowest } from './watch.mjs';
@@ -126,8 +126,8 @@ const proxy = await startProxy(
 		PING_INTERVAL: '1',
 		FIRST_BYTE_TIMEOUT: '3',
 		IDLE_TIMEOUT: '3',
-		CLIENT_STALL_TIMEOUT: '6',
-		// longer than this process ever sleeps: what is cut is no fault then
+		CLIENT_STALL_TIMEOUT: String(STALL_S),
+		// longer than this process is ever held up: what is cut is a fault
 		REQUEST_TIMEOUT: '30',
 		MAX_BODY_BYTES: '4000000',
 		MAX_LINE_BYTES: '1000000',
@@ -158,7 +158,7 @@ try {
 } catch (err) {
 	const log = join(mkdtempSync(join(tmpdir(), 'soak-')), 'log');
 	writeFileSync(log, proxy.log());
-	say(`the log of the proxy is `);
+	say(`the log of the proxy is ${log}`);
 	console.log(err);
 	say(`FAILED, SEED=${SEED}`);
 	proxy.signal('SIGKILL');
