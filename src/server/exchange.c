@@ -41,6 +41,7 @@ struct exchange {
 	int fd;
 	long long started_ms;
 	struct buf body;
+	size_t body_bytes; /* came in */
 	struct answer_header headers[MAX_ANSWER_HEADERS];
 	size_t n_headers;
 	int status;	    /* of the answer; 0: none yet */
@@ -244,14 +245,27 @@ exchange_take_body(struct exchange *x, const char *bytes, size_t len)
 		x->swallowed += len;
 		return x->swallowed <= 2 * x->settings->max_body_bytes;
 	}
+	x->body_bytes += len;
 	buf_add(&x->body, bytes, len);
 	return true;
 }
 
 bool
-exchange_body_failed(const struct exchange *x)
+exchange_body_failed(const struct exchange *x, struct fault *why)
 {
-	return x->body.failed;
+	size_t max = x->body.max_bytes;
+
+	if (!x->body.failed)
+		return false;
+	/* of a chunked body; what was announced is known before it comes */
+	if (x->body_bytes > max)
+		fault_set(why, FAULT_TOO_LARGE,
+		    "Request exceeds the maximum size: more than %zu bytes "
+		    "(MAX_BODY_BYTES).",
+		    max);
+	else
+		fault_no_memory(why);
+	return true;
 }
 
 bool

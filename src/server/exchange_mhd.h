@@ -24,8 +24,9 @@ void exchange_expect_body(struct exchange *x, size_t len);
 /* A piece of the body.  False: the connection is to be closed. */
 bool exchange_take_body(struct exchange *x, const char *bytes, size_t len);
 
-/* Whether the body grew past max_body_bytes (or memory ran out). */
-bool exchange_body_failed(const struct exchange *x);
+/* Whether the body grew past max_body_bytes or memory ran out; `why` is then
+ * set. */
+bool exchange_body_failed(const struct exchange *x, struct fault *why);
 
 /*
  * Sends a refusal at once, past the library, while the client may still be

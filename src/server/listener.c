@@ -257,12 +257,8 @@ continue_exchange(
 	bool goes_on = exchange_take_body(x, bytes, *len);
 
 	*len = 0;
-	if (goes_on && exchange_body_failed(x) &&
-	    !exchange_was_refused_early(x)) {
-		fault_set(&why, FAULT_TOO_LARGE,
-		    "Request exceeds the maximum size: more than %zu bytes "
-		    "(MAX_BODY_BYTES).",
-		    exchange_settings(x)->max_body_bytes);
+	if (goes_on && !exchange_was_refused_early(x) &&
+	    exchange_body_failed(x, &why)) {
 		request_log_answered(l->server, x, &why);
 		exchange_refuse_early(x, &why);
 	}

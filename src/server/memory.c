@@ -18,8 +18,6 @@
 #define MAP_FROM_BYTES (128 * 1024)
 /* What each arena may keep at its end: memory_trim() does not reach it. */
 #define KEEP_BYTES (128 * 1024)
-/* The C library would have eight for each core. */
-#define MAX_ARENAS 32
 
 void
 memory_set_up(void)
@@ -28,8 +26,8 @@ memory_set_up(void)
 
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
-	mallopt(M_ARENA_MAX,
-	    cores > 0 && cores < MAX_ARENAS / 8 ? 8 * (int)cores : MAX_ARENAS);
+	/* Eight for each core, left alone: each keeps what others could use. */
+	mallopt(M_ARENA_MAX, cores > 2 ? (int)cores : 2);
 }
 
 void
