@@ -16,7 +16,8 @@
 #include "app/confine.h"
 
 #define JOBS_MAX 16
-/* The start has opened few: no need to ask for the limit and try a million. */
+/* The start has opened few, all of them near the line: no need to ask for the
+ * limit and try a million. */
 #define FDS_MAX 256
 
 static struct broker_job known[JOBS_MAX];
@@ -69,7 +70,7 @@ serve(int fd)
 	ssize_t n;
 	int rc = 0;
 
-	for (int other = 0; other < FDS_MAX; other++)
+	for (int other = 0; other < fd + FDS_MAX; other++)
 		if (other != fd)
 			close(other);
 	for (int other = 0; other <= 2; other++)

@@ -68,6 +68,27 @@ sandboxed('every thread has no_new_privs and a seccomp filter, and the broker, t
 	});
 });
 
+// What is inherited takes the low numbers, so that all of ours are high.
+sandboxed('it starts in the background and ends though much is open already', async () => {
+	const home = fs.mkdtempSync(path('open-'));
+	const file = fs.openSync('/dev/null', 'r');
+	const env = { PATH: process.env.PATH, HOME: home, XDG_RUNTIME_DIR: home };
+	const run = (...args) => {
+		const child = start(BINARY, args, {
+			env,
+			stdio: ['ignore', 'ignore', 'ignore', ...Array(400).fill(file)],
+		});
+		let code = null;
+		child.on('exit', (n) => {
+			code = n;
+		});
+		return until(() => code !== null, 10000, args.join(' ')).then(() => code);
+	};
+	assert.equal(await run('--demo', '--daemon', '-p', '0'), 0);
+	assert.equal(await run('stop'), 0);
+	fs.closeSync(file);
+});
+
 sandboxed('SANDBOX=0 leaves all as it was', async () => {
 	const upstream = await begin();
 	await withProxy(upstream.url, { SANDBOX: '0' }, async (proxy) => {
