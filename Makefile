@@ -113,9 +113,7 @@ $(B)/%.a:
 # What runs for every event and every byte of a body is compiled to be fast,
 # the rest to be small.
 HOT = $(addprefix wire/,buf jsonprint jsonscan sse utf8) \
-	$(addprefix translate/reply/,content repeat splice \
-	stop think) \
-	$(addprefix server/,deadline stream_pipe)
+	translate/reply/repeat server/stream_pipe
 SMALL := $(shell echo | $(CC) -Oz -E - >/dev/null 2>&1 && echo -Oz || echo -Os)
 ifneq (,$(findstring -O2,$(CFLAGS)))
 $(filter-out $(HOT:%=$(B)/src/%.o),$(CORE_OBJ) $(SERVER_OBJ) $(APP_OBJ)): \
