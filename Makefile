@@ -57,8 +57,8 @@ WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epo
 CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
 SERVER = admit again asking attempts bind cancel catalog deadline exchange fetch headers \
 	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay request_log routes \
-	scales secret server settings spoken statefile statuspage statusview \
-	stream_pipe target upstream \
+	scales secret server settings spoken statefile \
+	statushtml statuspage statusplot statusview stream_pipe target upstream \
 	upstream_failure upstream_handles upstream_options verbose $(WATCH)
 APP = broker cli config daemon demo demo_answer demo_http doctor \
 	doctor_ask doctor_judge doctor_probe doctor_rows envedit envfile health \
