@@ -170,8 +170,9 @@ rest(struct listener *l)
 {
 	bool busy = server_is_busy(l->server);
 
+	if (!busy)
+		upstream_trim(l->server->upstream); /* by their age */
 	if (!busy && l->was_busy) {
-		upstream_trim(l->server->upstream);
 		pool_trim(l->server->pool);
 		memory_trim();
 	}
