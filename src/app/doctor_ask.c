@@ -313,7 +313,7 @@ ask(struct prober *p, const char *body, size_t len, bool show_all,
 			.max_line_bytes = s->max_line_bytes,
 			.max_reply_bytes = s->max_reply_bytes,
 			.host = s->upstream.host,
-			.own_key = s->upstream_key != NULL,
+			.own_key = s->upstream_key,
 			.client_model = request.model,
 		};
 		if (prepare_request(&a) == 0) {

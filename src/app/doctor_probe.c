@@ -74,7 +74,7 @@ ask_list(struct prober *p, struct probe *out)
 {
 	const struct upstream_target *up = &p->settings->upstream;
 	struct error_context ctx = { .host = up->host,
-		.own_key = p->settings->upstream_key != NULL };
+		.own_key = p->settings->upstream_key };
 	struct error_headers none = { 0 };
 	long long began = server_now_ms();
 	struct upstream_result result;

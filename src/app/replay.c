@@ -212,7 +212,7 @@ prepare(struct replay *r)
 		.max_line_bytes = r->settings->max_line_bytes,
 		.max_reply_bytes = r->settings->max_reply_bytes,
 		.host = r->settings->upstream.host,
-		.own_key = r->settings->upstream_key != NULL,
+		.own_key = r->settings->upstream_key,
 		.client_model = r->request.model,
 	};
 	if (r->request.stream) {

@@ -36,7 +36,7 @@ error_context(const struct attempts *a)
 	return (struct error_context){
 		.client_model = a->env.client_model,
 		.host = a->settings->upstream.host,
-		.own_key = a->settings->upstream_key != NULL,
+		.own_key = a->settings->upstream_key,
 		.now_unix = a->stage != NULL ? a->stage->now_unix
 					     : (long long)time(NULL),
 	};

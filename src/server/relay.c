@@ -243,7 +243,7 @@ prepare(struct relay *r, bool count_only)
 		.max_line_bytes = r->settings->max_line_bytes,
 		.max_reply_bytes = r->settings->max_reply_bytes,
 		.host = r->settings->upstream.host,
-		.own_key = r->settings->upstream_key != NULL,
+		.own_key = r->settings->upstream_key,
 		.client_model = r->asked_model,
 	};
 	r->flight.asked = r->asked_model;

@@ -16,7 +16,6 @@
 /* A run of base64 that is no word any more, and what is kept of it. */
 #define LONG_BASE64 200
 #define KEPT_BASE64 24
-#define SHORT_KEY   4
 
 static size_t
 base64_run(const char *at, const char *end)
@@ -57,34 +56,13 @@ shorten(struct buf *out, const char *bytes, size_t len)
 		BUF_ADD_LIT(out, "...(cut)");
 }
 
-/* Takes a key of ours out, however it looks. */
-static void
-redact(struct buf *text, const char *key)
-{
-	size_t len = key != NULL ? strlen(key) : 0, out = 0, at = 0;
-
-	if (len < SHORT_KEY)
-		return; /* as good as none, and part of any word */
-	while (at < text->len) {
-		if (text->len - at >= len &&
-		    memcmp(text->data + at, key, len) == 0) {
-			memset(text->data + out, '*', 3);
-			out += 3;
-			at += len;
-		} else {
-			text->data[out++] = text->data[at++];
-		}
-	}
-	text->len = out;
-}
-
 void
 verbose_hide_keys(const struct settings *s, struct buf *text)
 {
-	redact(text, s->upstream_key);
+	text->len = error_hide(text->data, text->len, s->upstream_key);
 	for (size_t i = 0; i < s->n_proxy_keys; i++)
-		redact(text, s->proxy_keys[i]);
-	text->len = error_scrub(text->data, text->len);
+		text->len = error_hide(text->data, text->len, s->proxy_keys[i]);
+	text->len = error_scrub(text->data, text->len, NULL);
 	text->data[text->len] = '\0';
 }
 

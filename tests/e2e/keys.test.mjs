@@ -205,3 +205,45 @@ test('UPSTREAM_HEADERS and UPSTREAM_BODY are added', async () => {
 		},
 	);
 });
+
+test("the upstream's key comes back in no error, whatever it looks like", async () => {
+	const KEY = 'Plainkeywithoutform77';
+	const event = (o) => `data: ${JSON.stringify(o)}\n\n`;
+	const said = (res, status, type, text) => {
+		res.writeHead(status, { 'content-type': type });
+		res.end(text);
+	};
+	const error = JSON.stringify({ error: { message: `we do not know ${KEY} here` } });
+	const ways = [
+		(call, res) => said(res, 401, 'application/json', error),
+		(call, res) => said(res, 500, 'text/plain', `we do not know ${KEY} here`),
+		(call, res) => said(res, 200, 'text/plain', `we do not know ${KEY} here`),
+		(call, res) =>
+			said(
+				res,
+				200,
+				'text/event-stream',
+				event({ choices: [{ index: 0, delta: { content: 'a' } }] }) +
+					`data: ${error}\n\n`,
+			),
+	];
+
+	await withProxy(
+		upstream.url,
+		{ UPSTREAM_API_KEY: KEY, VERBOSE: '1' },
+		async (p) => {
+			for (const way of ways)
+				for (const stream of [true, false]) {
+					upstream.script(way);
+					const r = await post(p.url, message({ stream }));
+					assert.match(r.text, /\*\*\* here/);
+					assert.doesNotMatch(r.text, new RegExp(KEY));
+				}
+			const page = await get(p.url, '/status');
+			assert.match(page.text, /\*\*\* here/);
+			assert.doesNotMatch(page.text + p.log(), new RegExp(KEY));
+		},
+		{ allow: [/cause=/] },
+	);
+	fresh();
+});

@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		403, 503, 302, 402 };
 	static const struct error_context ctx = { .client_model = "m",
 		.host = "h",
-		.own_key = true,
+		.own_key = "Plain77key",
 		.now_unix = 1700000000 };
 	static struct fault why;
 	const char *body = (const char *)bytes + 1;

@@ -414,12 +414,41 @@ a_refused_key_is_the_operators_where_it_is(void **state)
 	struct error_context own = ctx;
 
 	(void)state;
-	own.own_key = true;
+	own.own_key = "Plain77key";
 	error_from_answer(401, NULL, "nope", 4, &own, &why);
 	assert_non_null(strstr(why.message, "UPSTREAM_API_KEY). nope"));
 	fault_clear(&why);
 	error_from_answer(401, NULL, "nope", 4, &ctx, &why);
 	assert_string_equal(why.message, "nope");
+}
+
+/* Not all keys look like one, and not all that is set is one. */
+static void
+our_own_key_is_in_no_error(void **state)
+{
+	static const struct {
+		const char *key, *says, *want;
+	} cases[] = {
+		{ "Plainkeywithout77", "no Plainkeywithout77 here",
+		    "no *** here" },
+		{ "onlylettersinthis", "x onlylettersinthis onlylettersinthis",
+		    "x *** ***" },
+		{ "ollama", "ollama has no such thing",
+		    "ollama has no such thing" },
+		{ NULL, "nothing", "nothing" },
+	};
+	struct error_context own = ctx;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static struct fault why;
+
+		fault_clear(&why);
+		own.own_key = cases[i].key;
+		error_from_answer(500, NULL, cases[i].says,
+		    strlen(cases[i].says), &own, &why);
+		assert_string_equal(why.message, cases[i].want);
+	}
 }
 
 static bool
@@ -564,7 +593,7 @@ keys_are_scrubbed(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		len = strlen(cases[i].text);
 		memcpy(text, cases[i].text, len + 1);
-		len = error_scrub(text, len);
+		len = error_scrub(text, len, NULL);
 		text[len] = '\0';
 		assert_string_equal(text, cases[i].want);
 	}
@@ -626,6 +655,7 @@ main(void)
 		cmocka_unit_test(the_wait_is_found_wherever_it_is_told),
 		cmocka_unit_test(a_retry_is_advised_only_where_it_helps),
 		cmocka_unit_test(a_refused_key_is_the_operators_where_it_is),
+		cmocka_unit_test(our_own_key_is_in_no_error),
 		cmocka_unit_test(an_error_hides_in_an_answer_of_200),
 		cmocka_unit_test(text_in_an_error_event_is_told),
 		cmocka_unit_test(a_broken_connection_names_host_and_cause),

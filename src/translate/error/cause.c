@@ -38,7 +38,7 @@ error_from_cause(enum error_cause cause, const char *detail,
 		if (len >= sizeof(scrubbed))
 			len = utf8_cut(detail, sizeof(scrubbed) - 1);
 		memcpy(scrubbed, detail, len);
-		scrubbed[error_scrub(scrubbed, len)] = '\0';
+		scrubbed[error_scrub(scrubbed, len, ctx->own_key)] = '\0';
 	}
 	fault_set(out, causes[cause].kind, "%s%s%s%s%s%s", causes[cause].says,
 	    ctx->host != NULL ? " (" : "", ctx->host != NULL ? ctx->host : "",

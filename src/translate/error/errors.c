@@ -285,7 +285,7 @@ put_message(struct buf *out, const struct failure *f, enum fault_kind kind,
 		    status);
 	else if (kind == FAULT_NOT_FOUND)
 		put_not_found(out, f, ctx);
-	else if (kind == FAULT_AUTHENTICATION && ctx->own_key)
+	else if (kind == FAULT_AUTHENTICATION && ctx->own_key != NULL)
 		BUF_ADD_LIT(out,
 		    "The upstream refused the key this proxy is set up with "
 		    "(UPSTREAM_API_KEY). ");
@@ -367,7 +367,8 @@ decide(const struct failure *f, int status, const struct error_headers *headers,
 		put_message(&message, f, kind, status, ctx);
 	}
 	if (message.len > 0)
-		message.len = error_scrub(message.data, message.len);
+		message.len =
+		    error_scrub(message.data, message.len, ctx->own_key);
 	fault_set_text(
 	    out, kind, message.len > 0 ? message.data : "", message.len);
 	buf_clear(&message);

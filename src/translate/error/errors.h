@@ -23,14 +23,14 @@ struct error_headers {
 struct error_context {
 	const char *client_model; /* decoded, for a model that is not found */
 	const char *host;	  /* of the upstream, for texts; may be NULL */
-	bool own_key;		  /* our configured key was used */
+	const char *own_key;	  /* our configured key, where it was used */
 	long long now_unix;	  /* for HTTP dates; 0: none */
 };
 
 /*
  * Reads a failed answer (status is not 2xx, or a 200 whose body turned out to
  * be an error) into `out`.  Any body will do: JSON in all known forms, HTML,
- * text, nothing.  Keys (sk-…, Bearer …) are scrubbed from the message.
+ * text, nothing.  Keys (ours, sk-…, Bearer …) are scrubbed from the message.
  */
 void error_from_answer(int status, const struct error_headers *headers,
     const char *body, size_t len, const struct error_context *ctx,
@@ -62,8 +62,14 @@ enum error_cause {
 void error_from_cause(enum error_cause cause, const char *detail,
     const struct error_context *ctx, struct fault *out);
 
-/* Replaces anything that looks like a key in place; returns the new length. */
-size_t error_scrub(char *text, size_t len);
+/* Replaces anything that looks like a key in place, and `own`, unless that is
+ * NULL or looks like a word; returns the new length. */
+size_t error_scrub(char *text, size_t len, const char *own);
+
+/* Puts stars in the place of this very key, which may look like none, but for
+ * what tells its kind; NULL or a very short one, part of any word, changes
+ * nothing. */
+size_t error_hide(char *text, size_t len, const char *key);
 
 /* How many bytes of a key tell its kind (sk-, xai-, …) and are no secret. */
 size_t error_key_prefix(const char *text, size_t len);

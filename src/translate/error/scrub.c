@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys in the texts of upstreams.  Knows how keys look, and no key. */
+/* Keys in the texts of upstreams.  Knows how keys look, and keeps none. */
 #include "translate/error/errors.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
+#define SHORT_KEY  4  /* what is shorter is part of any word */
+#define WORD_MAX   12 /* of letters alone, a shorter key may be a word */
 #define LONG_TOKEN 20 /* so long without a blank, it is no word */
 
 /* How keys begin.  What follows is the secret. */
@@ -118,10 +120,45 @@ error_key_prefix(const char *text, size_t len)
 }
 
 size_t
-error_scrub(char *text, size_t len)
+error_hide(char *text, size_t len, const char *key)
 {
-	const char *p = text, *end = text + len, *secret;
+	size_t n = key != NULL ? strlen(key) : 0, out = 0, at = 0, keep;
+
+	if (n < SHORT_KEY)
+		return len;
+	keep = error_key_prefix(key, n);
+	while (at < len) {
+		if (len - at >= n && memcmp(text + at, key, n) == 0) {
+			memmove(text + out, text + at, keep);
+			memset(text + out + keep, '*', 3);
+			out += keep + 3;
+			at += n;
+		} else {
+			text[out++] = text[at++];
+		}
+	}
+	return out;
+}
+
+/* What is set because a client wants something set, such as "ollama", is a
+ * word that errors may need. */
+static bool
+is_word(const char *key)
+{
+	size_t len = strlen(key);
+
+	return len < WORD_MAX && !looks_secret(key, len);
+}
+
+size_t
+error_scrub(char *text, size_t len, const char *own)
+{
+	const char *p = text, *end, *secret;
 	size_t out = 0, n, keep;
+
+	if (own != NULL && !is_word(own))
+		len = error_hide(text, len, own);
+	end = text + len;
 
 	while (p < end) {
 		bool starts = p == text || !isalnum((unsigned char)p[-1]);

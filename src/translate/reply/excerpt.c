@@ -65,7 +65,7 @@ clean(const struct excerpt *e, char text[static EXCERPT_MAX + 1])
 }
 
 void
-excerpt_tell(const struct excerpt *e, struct fault *why)
+excerpt_tell(const struct excerpt *e, const char *own_key, struct fault *why)
 {
 	char text[EXCERPT_MAX + 1];
 	size_t len;
@@ -80,7 +80,7 @@ excerpt_tell(const struct excerpt *e, struct fault *why)
 		    "upstream sent a compressed answer that nobody asked for");
 		return;
 	}
-	len = error_scrub(text, clean(e, text));
+	len = error_scrub(text, clean(e, text), own_key);
 	text[len] = '\0';
 	fault_set(why, FAULT_INTERNAL,
 	    "upstream sent no chat completion but: %s", text);

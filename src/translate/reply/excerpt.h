@@ -19,6 +19,7 @@ void excerpt_add(struct excerpt *e, const char *bytes, size_t len);
 
 /* Tells what came in place of an answer: nothing, something compressed, or
  * these words. */
-void excerpt_tell(const struct excerpt *e, struct fault *why);
+void
+excerpt_tell(const struct excerpt *e, const char *own_key, struct fault *why);
 
 #endif

@@ -138,7 +138,7 @@ settle(struct stream *s)
 static enum stream_state
 fail_without_object(struct stream *s)
 {
-	excerpt_tell(&s->head, s->fault);
+	excerpt_tell(&s->head, s->env->own_key, s->fault);
 	return fail(s);
 }
 

@@ -26,9 +26,9 @@ struct stream_env {
 	void (*random_text)(void *cookie, char *out, size_t len);
 	void *cookie;
 	size_t max_line_bytes;
-	size_t max_reply_bytes;	  /* of the collected or buffered whole */
-	const char *host;	  /* the upstream's, for error texts; or NULL */
-	bool own_key;		  /* the configured key was used: error texts */
+	size_t max_reply_bytes; /* of the collected or buffered whole */
+	const char *host;	/* the upstream's, for error texts; or NULL */
+	const char *own_key; /* the configured key, where used: error texts */
 	const char *client_model; /* decoded, for "model: NAME" in a 404 */
 	/* Takes what goes wrong: large, so that one is enough for a request;
 	 * NULL: the stream has its own. */
