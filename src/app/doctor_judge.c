@@ -11,13 +11,20 @@
 #include "server/settings.h"
 #include "translate/dialect/dialect.h"
 
-/* One line, whatever names an upstream has given its models. */
+/* One line that moves no cursor, whatever an upstream says and calls its
+ * models: C0, DEL, C1. */
 static void
 make_plain(char *text)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == '\x7f')
+	for (; *text != '\0'; text++) {
+		bool is_c1 =
+		    *text == '\xc2' && (unsigned char)text[1] - 0x80U < 0x20;
+
+		if ((unsigned char)*text < ' ' || *text == '\x7f' || is_c1)
 			*text = '?';
+		if (is_c1)
+			*++text = '?';
+	}
 }
 
 /* -- what was learned ----------------------------------------------------- */

@@ -66,12 +66,14 @@ static const struct tier {
 	{ "ANTHROPIC_DEFAULT_HAIKU_MODEL", "claude-haiku-5-5", false },
 };
 
-/* An upstream's names are what strangers wrote: none may break a line. */
+/* An upstream's names are what strangers wrote: none may break a line or move
+ * a terminal's cursor. */
 static bool
 is_plain(const char *name)
 {
 	for (; *name != '\0'; name++)
-		if ((unsigned char)*name <= ' ' || *name == 0x7f)
+		if ((unsigned char)*name <= ' ' || *name == 0x7f ||
+		    (*name == '\xc2' && (unsigned char)name[1] < 0xa0))
 			return false;
 	return true;
 }

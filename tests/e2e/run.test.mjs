@@ -294,7 +294,7 @@ for (const [name, list, env, args, wanted] of cases)
 
 test('where no model is chosen it says so, and what there is', async () => {
 	await inHome(async (home) => {
-		const upstream = await startUpstream(sayOk, (call, res) => sayJson(res, { data: LIST }));
+		const upstream = await startUpstream(sayOk, (call, res) => sayJson(res, { data: [{ id: '\u009b31mred' }, ...LIST] }));
 		try {
 			const env = { UPSTREAM_BASE_URL: upstream.url, UPSTREAM_API_KEY: 'k' };
 			const e = await environmentOf(home, env, []);

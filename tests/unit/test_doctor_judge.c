@@ -274,7 +274,8 @@ models_are_advised_only_where_there_is_no_choice(void **state)
 {
 	static struct listed_model two[] = {
 		{ .id = (char *)(uintptr_t) "a" },
-		{ .id = (char *)(uintptr_t) "b\n\x1b[1mB=2" },
+		{ .id = (char *)(uintptr_t) "b\n\x1b[1m\xc2\x9b"
+					    "31mB=2" },
 	};
 
 	(void)state;
@@ -311,8 +312,10 @@ models_are_advised_only_where_there_is_no_choice(void **state)
 	found.model = two[1].id; /* would break out of its line */
 	doctor_judge(&found, &d);
 	assert_int_equal(d.n_advice, 0);
-	for (size_t i = 0; i < d.n_rows; i++)
+	for (size_t i = 0; i < d.n_rows; i++) {
 		assert_null(strpbrk(d.rows[i].text, "\n\x1b"));
+		assert_null(strstr(d.rows[i].text, "\xc2\x9b"));
+	}
 
 	found.model = two[0].id;
 	settings->demo = true;
