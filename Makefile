@@ -56,7 +56,7 @@ DIALECT = dialect knobs learn lesson mend params schemacut
 WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
 CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
 SERVER = admit again asking attempts bind cancel catalog deadline exchange fetch headers \
-	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay request_log routes \
+	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay relay_stream relaying request_log routes \
 	scales secret server settings spoken statefile \
 	statushtml statuspage statusplot statusview stream_pipe target upstream \
 	upstream_failure upstream_handles upstream_options verbose $(WATCH)
