@@ -11,6 +11,7 @@
 
 #if defined(__GLIBC__) && !defined(PORTABLE)
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* What is larger is mapped by itself and leaves as it is freed.  Left alone,
@@ -19,15 +20,29 @@
 /* What each arena may keep at its end: memory_trim() does not reach it. */
 #define KEEP_BYTES (128 * 1024)
 
+/*
+ * Threads that share an arena wait for each other: two instead of sixteen made
+ * a plain request a quarter dearer.  But each takes 64 MiB of the address
+ * space; where that is limited, stacks need it more.
+ */
+static int
+arenas(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN); /* or -1 */
+	struct rlimit space;
+
+	if (getrlimit(RLIMIT_AS, &space) == 0 &&
+	    space.rlim_cur != RLIM_INFINITY)
+		return 2;
+	return cores > 0 && cores < 4 ? 8 * (int)cores : 32;
+}
+
 void
 memory_set_up(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN); /* or -1 */
-
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
-	/* Eight for each core, left alone: each keeps what others could use. */
-	mallopt(M_ARENA_MAX, cores > 2 ? (int)cores : 2);
+	mallopt(M_ARENA_MAX, arenas());
 }
 
 void
