@@ -91,7 +91,7 @@ run_case(const cJSON *test, struct fault *why)
 	};
 	const struct error_context ctx = { .client_model = "claude-golden",
 		.host = "upstream.example",
-		.own_key = true };
+		.own_key = "sk-test" };
 	const char *wrong;
 	char *printed;
 
