@@ -18,9 +18,11 @@ static int
 parse(struct cli *cli, const char *line, char err[static 256])
 {
 	static char text[256];
-	char *argv[WORDS_MAX] = { (char[]){ "anthropic-proxy" } };
+	static char name[] = "anthropic-proxy", *argv[WORDS_MAX];
 	int argc = 1;
 
+	memset(argv, 0, sizeof(argv));
+	argv[0] = name;
 	snprintf(text, sizeof(text), "%s", line);
 	err[0] = '\0';
 	for (char *at = text; *at != '\0' && argc < WORDS_MAX - 1;) {

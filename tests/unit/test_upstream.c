@@ -291,7 +291,7 @@ serve_too_much(struct loopback *l, int fd)
 {
 	static const char head[] = OK_HEAD "Content-Length: 40000\r\n\r\n";
 	static const char more[] = OK_HEAD "Content-Length: 6\r\n\r\nstolen";
-	static char text[sizeof(head) + 40000 + sizeof(more)];
+	char text[sizeof(head) + 40000 + sizeof(more)];
 
 	memset(text, 'a', sizeof(text));
 	memcpy(text, head, sizeof(head) - 1);
