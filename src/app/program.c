@@ -467,10 +467,12 @@ program_wait_for_stop(struct program *p)
 	int sig;
 
 	p->main_thread = pthread_self();
-	if (has_command(p) &&
-	    pthread_create(&waiter, NULL, wait_for_parent, p) != 0) {
-		log_say(LOG_ERROR, "cannot start a thread");
-		return; /* nothing would ever end it */
+	if (has_command(p)) {
+		if (pthread_create(&waiter, NULL, wait_for_parent, p) != 0) {
+			log_say(LOG_ERROR, "cannot start a thread");
+			return; /* nothing would ever end it */
+		}
+		(void)pthread_detach(waiter);
 	}
 	while (sigwait(&p->signals, &sig) != 0 || sig == SIGHUP)
 		if (sig == SIGHUP)
