@@ -13,6 +13,7 @@
 
 #include "app/envfile.h"
 #include "app/textfile.h"
+#include "server/statefile.h"
 #include "wire/buf.h"
 
 #define MAX_BYTES ((size_t)1024 * 1024)
@@ -170,23 +171,6 @@ envedit_read(const char *path, size_t *len)
 	return NULL;
 }
 
-static int
-write_all(int fd, const char *bytes, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, bytes, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd);
-}
-
 /* Gives the new file the owner and mode of the old one. */
 static int
 keep_owner(int fd, const struct stat *old)
@@ -222,7 +206,7 @@ envedit_write(const char *path, const char *bytes, size_t len)
 		return -1;
 	rc = is_new ? 0 : keep_owner(fd, &old);
 	if (rc == 0)
-		rc = write_all(fd, bytes, len);
+		rc = statefile_write_all(fd, bytes, len);
 	saved = errno;
 	close(fd);
 	errno = saved;

@@ -88,7 +88,6 @@ on_head(void *cookie, const struct upstream_head *head)
 {
 	struct attempts *a = cookie;
 
-	(void)head;
 	a->has_head = true;
 	capture_head(a->capture, head->status);
 	return 0;

@@ -119,8 +119,8 @@ statefile_read(const char *dir, const char *name, size_t max_bytes)
 	return text;
 }
 
-static int
-write_all(int fd, const char *bytes, size_t len)
+int
+statefile_write_all(int fd, const char *bytes, size_t len)
 {
 	ssize_t n;
 
@@ -151,7 +151,7 @@ statefile_write(
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		goto out;
-	rc = write_all(fd, bytes, len);
+	rc = statefile_write_all(fd, bytes, len);
 	close_keeping_errno(fd);
 	if (rc == 0)
 		rc = renameat(at, temp, at, name);

@@ -23,4 +23,7 @@ char *statefile_read(const char *dir, const char *name, size_t max_bytes);
 int statefile_write(
     const char *dir, const char *name, const char *bytes, size_t len);
 
+/* Writes to a file until all is on the disk.  0, or -1 with errno. */
+int statefile_write_all(int fd, const char *bytes, size_t len);
+
 #endif

@@ -38,7 +38,6 @@ struct run {
 	const struct upstream_call *call;
 	struct upstream *upstream;
 	struct handle *handle;
-	struct cancel *cancel;
 	struct deadline deadline;
 	size_t max_reply_bytes, head_bytes, body_bytes;
 	size_t read_bytes; /* of the body, since the last end_read() */
