@@ -202,8 +202,8 @@ run-fuzz: $(if $(F),$(B)/tests/fuzz/fuzz_$(F),$(FUZZ_BIN))
 
 FUZZ_APP := $(patsubst %.c,%,$(shell grep -lsx '/\* links: app \*/' /dev/null \
 	$(FUZZ_SRC)))
-$(FUZZ_APP:%=$(B)/%): $(B)/app.a
-$(FUZZ_APP:%=$(B)/%): APP_LIBS = $(B)/app.a
+$(FUZZ_APP:%=$(B)/%): $(B)/app.a $(B)/server.a
+$(FUZZ_APP:%=$(B)/%): APP_LIBS = $(B)/app.a $(B)/server.a
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(B)/core.a
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(COMPILE) -fsanitize=fuzzer -o $@ $< $(APP_LIBS) \
