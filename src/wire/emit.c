@@ -87,9 +87,9 @@ end_start(struct emit *e)
 		BUF_ADD_LIT(e->out, "}\n\n");
 }
 
-/* Keeps how a delta of the block begins, so that each is three additions. */
+/* Keeps how the block's deltas begin; `head` is of the kind it has most of. */
 static void
-prepare_deltas(struct emit *e, enum emit_block block)
+prepare_deltas(struct emit *e, enum emit_block block, const char *head)
 {
 	e->open = block;
 	e->has_input = false;
@@ -98,19 +98,33 @@ prepare_deltas(struct emit *e, enum emit_block block)
 	    "data: {\"type\":\"content_block_delta\",\"index\":%" PRId64
 	    ",\"delta\":",
 	    e->index - 1);
+	e->head_len = strlen(head);
+	memcpy(e->delta + e->delta_len, head, e->head_len);
 }
 
+/* Of the block's kind.  A body without escapes goes in one piece with the rest:
+ * that is most of what there is to do for most events. */
 static void
-put_delta(struct emit *e, const char *head, size_t len, struct json_slice body)
+put_delta(struct emit *e, struct json_slice body)
 {
-	buf_add(e->out, e->delta, e->delta_len);
-	buf_add(e->out, head, len);
-	put_body(e->out, body);
-	BUF_ADD_LIT(e->out, "\"}}\n\n");
+	static const char tail[] = "\"}}\n\n";
+	size_t begin = e->delta_len + e->head_len;
+	char *at;
+
+	if (memchr(body.text, '\\', body.len) != NULL) {
+		buf_add(e->out, e->delta, begin);
+		json_put_body(e->out, body);
+		buf_add_str(e->out, tail);
+		return;
+	}
+	at = buf_reserve(e->out, begin + body.len + sizeof(tail) - 1);
+	if (at == NULL)
+		return;
+	memcpy(at, e->delta, begin);
+	memcpy(at + begin, body.text, body.len);
+	memcpy(at + begin + body.len, tail, sizeof(tail) - 1);
+	buf_commit(e->out, begin + body.len + sizeof(tail) - 1);
 }
-#define PUT_DELTA(e, type, key, body)                                          \
-	put_delta((e), "{\"type\":\"" type "\",\"" key "\":\"",                \
-	    sizeof("{\"type\":\"" type "\",\"" key "\":\"") - 1, (body))
 
 static void
 stop_block(struct emit *e)
@@ -137,12 +151,13 @@ emit_text(struct emit *e, struct json_slice body)
 			       : "{\"type\":\"text\",\"text\":\"\","
 				 "\"citations\":null}");
 		end_start(e);
-		prepare_deltas(e, EMIT_TEXT);
+		prepare_deltas(
+		    e, EMIT_TEXT, "{\"type\":\"text_delta\",\"text\":\"");
 	}
 	if (e->collect)
 		put_body(&e->content, body);
 	else if (body.len > 0)
-		PUT_DELTA(e, "text_delta", "text", body);
+		put_delta(e, body);
 }
 
 void
@@ -173,7 +188,8 @@ emit_open_thinking(struct emit *e)
 		       : "{\"type\":\"thinking\",\"thinking\":\"\","
 			 "\"signature\":\"\"}");
 	end_start(e);
-	prepare_deltas(e, EMIT_THINKING);
+	prepare_deltas(
+	    e, EMIT_THINKING, "{\"type\":\"thinking_delta\",\"thinking\":\"");
 }
 
 void
@@ -185,7 +201,7 @@ emit_thought(struct emit *e, struct json_slice body)
 	if (e->collect)
 		put_body(&e->content, body);
 	else if (body.len > 0)
-		PUT_DELTA(e, "thinking_delta", "thinking", body);
+		put_delta(e, body);
 }
 
 void
@@ -200,7 +216,11 @@ emit_signature(struct emit *e, const char *signature)
 		put_slice(&e->content, body);
 		BUF_ADD_LIT(&e->content, "\"}");
 	} else {
-		PUT_DELTA(e, "signature_delta", "signature", body);
+		buf_add(e->out, e->delta, e->delta_len);
+		BUF_ADD_LIT(
+		    e->out, "{\"type\":\"signature_delta\",\"signature\":\"");
+		put_body(e->out, body);
+		BUF_ADD_LIT(e->out, "\"}}\n\n");
 	}
 	stop_block(e);
 }
@@ -239,7 +259,8 @@ emit_open_tool(struct emit *e, const struct emit_tool *tool)
 		BUF_ADD_LIT(out, "}");
 	}
 	end_start(e);
-	prepare_deltas(e, EMIT_TOOL);
+	prepare_deltas(
+	    e, EMIT_TOOL, "{\"type\":\"input_json_delta\",\"partial_json\":\"");
 }
 
 void
@@ -251,7 +272,7 @@ emit_input(struct emit *e, struct json_slice body)
 	if (e->collect)
 		json_unescape(&e->content, body);
 	else
-		PUT_DELTA(e, "input_json_delta", "partial_json", body);
+		put_delta(e, body);
 }
 
 void

@@ -61,11 +61,12 @@ struct emit {
 	struct buf citations; /* of the open text block, collecting */
 	enum emit_block open;
 	bool is_started, is_ended;
-	bool has_block;	 /* any block was begun */
-	bool has_input;	 /* the open tool block got input */
-	int64_t index;	 /* of the next block */
-	char delta[128]; /* how the open block's deltas begin */
-	size_t delta_len;
+	bool has_block;	  /* any block was begun */
+	bool has_input;	  /* the open tool block got input */
+	int64_t index;	  /* of the next block */
+	char delta[160];  /* how the open block's deltas begin */
+	size_t delta_len; /* … any of them */
+	size_t head_len;  /* … and then those of its own kind */
 };
 
 void emit_init(struct emit *e, const struct emit_head *head, bool collect,
