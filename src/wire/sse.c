@@ -96,6 +96,37 @@ sse_push(struct sse *in, const char *bytes, size_t len)
 	return 0;
 }
 
+/* Nothing of an event is pending. */
+static bool
+is_between(const struct sse *in)
+{
+	if (in->next < in->bytes.len)
+		return false;
+	if (in->flags == BEGUN)
+		return in->name.len == 0;
+	return in->flags == (BEGUN | HAS_DATA | IN_PLACE | GIVEN);
+}
+
+size_t
+sse_peek(const struct sse *in, const char *bytes, size_t len, const char **data,
+    size_t *data_len)
+{
+	static const char field[] = "data: ";
+	const size_t field_len = sizeof(field) - 1;
+	const char *lf;
+
+	if (len < field_len + 2 || memcmp(bytes, field, field_len) != 0 ||
+	    !is_between(in))
+		return 0;
+	lf = memchr(bytes, '\n', len - 1);
+	if (lf == NULL || lf[1] != '\n' ||
+	    (size_t)(lf - bytes) > in->max_line_bytes)
+		return 0;
+	*data = bytes + field_len;
+	*data_len = (size_t)(lf - *data);
+	return (size_t)(lf - bytes) + 2;
+}
+
 /* The first `c` that is not yet read, or the end; *known spares a rescan. */
 static size_t
 find(const struct sse *in, size_t *known, char c)

@@ -36,6 +36,16 @@ struct sse {
 void sse_init(struct sse *in, size_t max_line_bytes);
 void sse_clear(struct sse *in);
 
+/*
+ * Looks at bytes that are not yet pushed: if nothing else is pending and they
+ * begin with a whole event of one `data: ` line, both its lines ended by LF,
+ * points to its data and returns how many bytes it is.  They need not be pushed
+ * then.  0 otherwise, or if the line is too long; the data may hold a CR, with
+ * which it is none.
+ */
+size_t sse_peek(const struct sse *in, const char *bytes, size_t len,
+    const char **data, size_t *data_len);
+
 /* Takes bytes; read all events after each push.  0, or -1 once sse_next() has
  * failed or memory ran out; the reader is then good for sse_clear. */
 int sse_push(struct sse *in, const char *bytes, size_t len);

@@ -33,15 +33,33 @@ spell_ready(struct sse *in, struct buf *got)
 		buf_add_char(got, '#');
 }
 
-static void
-feed(struct sse *in, const char *bytes, size_t len, struct buf *got)
+/* Whole events that need not be pushed; returns how many bytes they are. */
+static size_t
+spell_peeked(
+    const struct sse *in, const char *bytes, size_t len, struct buf *got)
 {
+	struct sse_event ev = { .name = "" };
+	size_t taken, at = 0;
+
+	while ((taken = sse_peek(in, bytes + at, len - at, &ev.data, &ev.len)) >
+		   0 &&
+	       ev.len > 0 && memchr(ev.data, '\r', ev.len) == NULL) {
+		spell(got, &ev);
+		at += taken;
+	}
+	return at;
+}
+
+static void
+feed(struct sse *in, bool peek, const char *bytes, size_t len, struct buf *got)
+{
+	size_t taken = peek ? spell_peeked(in, bytes, len, got) : 0;
 	/* a piece of its own memory, gone after the push */
-	char *piece = malloc(len > 0 ? len : 1);
+	char *piece = malloc(len > taken ? len - taken : 1);
 
 	assert_non_null(piece);
-	memcpy(piece, bytes, len);
-	if (sse_push(in, piece, len) == -1) {
+	memcpy(piece, bytes + taken, len - taken);
+	if (sse_push(in, piece, len - taken) == -1) {
 		free(piece);
 		return;
 	}
@@ -62,7 +80,8 @@ finish(struct sse *in, struct buf *got)
 
 /* The events of a wire in one piece, in all halves, and byte by byte. */
 static void
-gives(const char *wire, size_t len, size_t max_line, const char *want)
+gives_so(
+    bool peek, const char *wire, size_t len, size_t max_line, const char *want)
 {
 	struct buf got;
 	struct sse in;
@@ -71,8 +90,8 @@ gives(const char *wire, size_t len, size_t max_line, const char *want)
 	for (size_t cut = 0; cut <= len; cut++) {
 		buf_reset(&got);
 		sse_init(&in, max_line);
-		feed(&in, wire, cut, &got);
-		feed(&in, wire + cut, len - cut, &got);
+		feed(&in, peek, wire, cut, &got);
+		feed(&in, peek, wire + cut, len - cut, &got);
 		finish(&in, &got);
 		assert_string_equal(buf_str(&got), want);
 	}
@@ -80,12 +99,19 @@ gives(const char *wire, size_t len, size_t max_line, const char *want)
 		buf_reset(&got);
 		sse_init(&in, max_line);
 		for (size_t at = 0; at < len; at += step)
-			feed(&in, wire + at, len - at < step ? len - at : step,
-			    &got);
+			feed(&in, peek, wire + at,
+			    len - at < step ? len - at : step, &got);
 		finish(&in, &got);
 		assert_string_equal(buf_str(&got), want);
 	}
 	buf_clear(&got);
+}
+
+static void
+gives(const char *wire, size_t len, size_t max_line, const char *want)
+{
+	gives_so(false, wire, len, max_line, want);
+	gives_so(true, wire, len, max_line, want);
 }
 
 static void
@@ -236,6 +262,55 @@ data_on_one_line_is_lent_and_not_copied(void **state)
 	sse_clear(&in);
 }
 
+static void
+only_a_whole_line_between_events_is_peeked_at(void **state)
+{
+	static const char event[] = "data: abc\n\ndata: d\n\n";
+	static const struct {
+		const char *pushed, *bytes;
+		size_t taken;
+	} cases[] = {
+		{ "data: x\n\n", event, 11 },
+		{ "event: x\ndata: x\n\n", event, 11 },
+		{ ":\n", event, 11 },
+		{ "", event, 0 }, /* a mark may come */
+		{ "data: x\n\ndat", event, 0 },
+		{ "data: x\n\nevent: error\n", event, 0 },
+		{ "event: error\n", event, 0 },
+		{ "data: x\n\ndata: y\n", event, 0 },
+		{ "data: x\r\n\r", event, 0 },
+		{ "data: x\n\n", "data: abc\n", 0 },
+		{ "data: x\n\n", "data: abc\n\r\n", 0 },
+		{ "data: x\n\n", "data: abc\ndata: d\n\n", 0 },
+		{ "data: x\n\n", "data:abc\n\n", 0 },
+		{ "data: x\n\n", "event: x\n\n", 0 },
+		{ "data: x\n\n", "data: 123456789012345\n\n", 0 },
+	};
+	struct sse_event ev;
+	const char *data;
+	struct sse in;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *bytes = cases[i].bytes;
+
+		sse_init(&in, 20);
+		assert_int_equal(
+		    sse_push(&in, cases[i].pushed, strlen(cases[i].pushed)), 0);
+		while (sse_next(&in, &ev) == 1)
+			continue;
+		assert_int_equal(
+		    sse_peek(&in, bytes, strlen(bytes), &data, &len),
+		    cases[i].taken);
+		if (cases[i].taken > 0) {
+			assert_ptr_equal(data, bytes + 6);
+			assert_int_equal(len, 3);
+		}
+		sse_clear(&in);
+	}
+}
+
 static double
 seconds(void)
 {
@@ -293,6 +368,7 @@ main(void)
 		    a_line_or_event_may_be_as_long_as_the_limit_and_not_longer),
 		cmocka_unit_test(a_failed_reader_stays_failed),
 		cmocka_unit_test(data_on_one_line_is_lent_and_not_copied),
+		cmocka_unit_test(only_a_whole_line_between_events_is_peeked_at),
 		cmocka_unit_test(time_is_linear_however_the_wire_is_cut),
 	};
 

@@ -312,12 +312,35 @@ sniff(struct stream *s, const char *bytes, size_t len)
 	return at;
 }
 
+/* An event that is a line like the one before: most of a stream, and most of
+ * the time it comes by itself.  Returns how many bytes it is, 0 for any other.
+ */
+static size_t
+push_repeat(struct stream *s, const char *bytes, size_t len)
+{
+	struct json_slice data, body;
+	size_t taken = sse_peek(&s->sse, bytes, len, &data.text, &data.len);
+
+	if (taken == 0 || !repeat_is(&s->repeat, data, &body))
+		return 0;
+	answer_repeat(&s->answer, body, s->repeat.form);
+	settle(s);
+	return taken;
+}
+
 static enum stream_state
 push_events(struct stream *s, const char *bytes, size_t len)
 {
 	struct sse_event event;
+	size_t taken;
 	int rc;
 
+	while ((taken = push_repeat(s, bytes, len)) > 0) {
+		if (s->state != STREAM_OPEN || taken == len)
+			return s->state;
+		bytes += taken;
+		len -= taken;
+	}
 	rc = sse_push(&s->sse, bytes, len);
 	while (rc == 0 && (rc = sse_next(&s->sse, &event)) == 1) {
 		if (read_event(s, &event) != STREAM_OPEN)
