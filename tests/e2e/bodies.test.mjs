@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Request bodies: their size, bodies that are no request, wrong fields.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { assertAlive, startPair } from './lib/between.mjs';
 import {
 	answers,
 	assertError,
@@ -11,30 +12,15 @@ import {
 	raw,
 	rawRequest,
 } from './lib/http.mjs';
-import { startProxy, withProxy } from './lib/proxy.mjs';
+import { withProxy } from './lib/proxy.mjs';
 import { SLACK } from './lib/time.mjs';
-import { sayOk, startUpstream } from './lib/upstream.mjs';
+import { sayOk } from './lib/upstream.mjs';
 
 const MB = 1024 * 1024;
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url);
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair();
 
 const body = JSON.stringify(message());
 const fresh = () => upstream.script(sayOk);
-
-// The proxy is alive and well after whatever the test did to it.
-async function assertAlive(p = proxy) {
-	assert.equal(p.exited(), null, `the proxy died: ${p.log().slice(-1000)}`);
-	assertMessage(await post(p.url, message()));
-}
 
 /* ---- size ---- */
 
@@ -59,7 +45,7 @@ test('a body over the limit is refused by its Content-Length', async () => {
 test('a client that sends all of a too long body still reads the 413', async () => {
 	fresh();
 	assertError(await post(proxy.url, sized(34 * MB)), 413, 'request_too_large');
-	await assertAlive();
+	await assertAlive(proxy);
 });
 
 test('a chunked body over the limit is refused by the running sum', async () => {

@@ -2,56 +2,14 @@
 // Streams damaged at random, but the same each time: lawful messages or
 // errors; and streams that were cut: errors.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { readStream } from './lib/anthropic.mjs';
+import { test } from 'node:test';
+import { startPair } from './lib/between.mjs';
 import { streams } from './lib/golden.mjs';
-import { assertError, assertMessage, message, post } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
-import { sayOk, startUpstream } from './lib/upstream.mjs';
+import { message } from './lib/http.mjs';
+import { ask, says } from './lib/rough.mjs';
+import { sayOk } from './lib/upstream.mjs';
 
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url, { IDLE_TIMEOUT: '5' });
-
-after(async () => {
-	try {
-		upstream.script(sayOk);
-		assertMessage(await post(proxy.url, message()));
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
-
-const TOOLS = ['f', 'get_weather', 'get_time'].map((name) => ({
-	name,
-	input_schema: { type: 'object' },
-}));
-
-async function ask(stream, extra = {}) {
-	const r = await post(
-		proxy.url,
-		message({
-			stream,
-			max_tokens: 4096,
-			thinking: { type: 'enabled', budget_tokens: 1024 },
-			tools: TOOLS,
-			...extra,
-		}),
-	);
-	// One of: a message, a stream, an error.
-	if (r.status !== 200) {
-		const type = JSON.parse(r.text).error.type;
-		return { error: assertError(r, r.status, type), status: r.status, content: [] };
-	}
-	return stream ? readStream(r) : assertMessage(r);
-}
-
-const says =
-	(bytes, headers = { 'content-type': 'text/event-stream' }, status = 200) =>
-	(call, res) => {
-		res.writeHead(status, headers);
-		res.end(bytes);
-	};
+const { upstream, proxy } = await startPair(sayOk, { IDLE_TIMEOUT: '5' });
 
 function dice(seed) {
 	let s = seed >>> 0;
@@ -138,7 +96,7 @@ test('streams damaged at random are lawful messages or errors', async () => {
 	upstream.script((call, res) => says(cases[Number(call.json.model)].wire)(call, res));
 	await each(cases, async (i, { name, stream }) => {
 		try {
-			await ask(stream, { model: String(i) });
+			await ask(proxy, stream, { model: String(i) });
 		} catch (err) {
 			err.message = `${name}, damaged (${i}): ${err.message}\n${JSON.stringify(cases[i].wire.toString('latin1')).slice(0, 1500)}`;
 			throw err;
@@ -161,7 +119,7 @@ test('streams that are cut before their end are errors', async () => {
 		.filter(({ wire }) => !wire.includes('[DONE]'));
 	upstream.script((call, res) => says(cases[Number(call.json.model)].wire)(call, res));
 	await each(cases, async (i, { name, stream }) => {
-		const m = await ask(stream, { model: String(i) });
+		const m = await ask(proxy, stream, { model: String(i) });
 		assert.ok(m.error, `${name}: ${JSON.stringify(m.content)}`);
 	});
 });

@@ -2,23 +2,14 @@
 // Every golden failure of an upstream, for a stream and for a plain request:
 // status, type, words and retry-after that the client gets.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { startPair } from './lib/between.mjs';
 import { errors } from './lib/golden.mjs';
 import { assertError, message, post } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
-import { startUpstream } from './lib/upstream.mjs';
+import { sayOk } from './lib/upstream.mjs';
 
 const KEY = 'sk-up-secret-0123456789';
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url, { UPSTREAM_API_KEY: KEY });
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair(sayOk, { UPSTREAM_API_KEY: KEY });
 
 const bodyText = (body) =>
 	body === null || body === undefined

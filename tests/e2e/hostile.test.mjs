@@ -4,70 +4,28 @@
  * crash, a hang or an invented success.
  */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { callsOf, readStream, textOf } from './lib/anthropic.mjs';
-import { assertError, assertMessage, message, post } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
+import { callsOf, textOf } from './lib/anthropic.mjs';
+import { startPair } from './lib/between.mjs';
+import { message } from './lib/http.mjs';
+import { ask, says } from './lib/rough.mjs';
 import {
 	DONE,
 	callDelta,
 	chunk,
 	frame,
 	sayOk,
-	startUpstream,
 	turnFrames,
 	turnMessage,
 	usageChunk,
 } from './lib/upstream.mjs';
 
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url, {
+const { upstream, proxy } = await startPair(sayOk, {
 	MAX_LINE_BYTES: '3000000',
 	MAX_REPLY_BYTES: '20000000',
 	IDLE_TIMEOUT: '5',
 });
-
-after(async () => {
-	try {
-		upstream.script(sayOk);
-		assertMessage(await post(proxy.url, message()));
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
-
-const TOOLS = ['f', 'get_weather', 'get_time'].map((name) => ({
-	name,
-	input_schema: { type: 'object' },
-}));
-
-async function ask(stream, extra = {}) {
-	const r = await post(
-		proxy.url,
-		message({
-			stream,
-			max_tokens: 4096,
-			thinking: { type: 'enabled', budget_tokens: 1024 },
-			tools: TOOLS,
-			...extra,
-		}),
-	);
-	// One of: a message, a stream, an error.
-	if (r.status !== 200) {
-		const type = JSON.parse(r.text).error.type;
-		return { error: assertError(r, r.status, type), status: r.status, content: [] };
-	}
-	return stream ? readStream(r) : assertMessage(r);
-}
-
-const says =
-	(bytes, headers = { 'content-type': 'text/event-stream' }, status = 200) =>
-	(call, res) => {
-		res.writeHead(status, headers);
-		res.end(bytes);
-	};
 
 const OK = { text: 'all is well' };
 const events = turnFrames(OK).join('');
@@ -113,7 +71,7 @@ for (const [what, bytes, headers] of [
 	test(`read all the same: ${what}`, async () => {
 		upstream.script(says(bytes, headers));
 		for (const stream of [true, false]) {
-			const m = await ask(stream);
+			const m = await ask(proxy, stream);
 			assert.equal(textOf(m), 'all is well');
 			assert.equal(m.stop_reason, 'end_turn');
 		}
@@ -153,7 +111,7 @@ for (const [what, bytes, headers, pattern] of [
 	test(`an error and nothing else: ${what}`, async () => {
 		upstream.script(says(bytes, headers));
 		for (const stream of [true, false]) {
-			const m = await ask(stream);
+			const m = await ask(proxy, stream);
 			assert.ok(m.error, 'an error');
 			assert.ok(m.status === undefined || m.status >= 500, `${m.status}`);
 			assert.equal(textOf(m), '');
@@ -197,7 +155,7 @@ for (const [what, object] of Object.entries(errors)) {
 		for (const bytes of [JSON.stringify(object), frame(object), frame(object) + DONE]) {
 			upstream.script(says(bytes, bytes.startsWith('data') ? undefined : json));
 			for (const stream of [true, false]) {
-				const m = await ask(stream);
+				const m = await ask(proxy, stream);
 				assert.match(m.error?.message ?? '', /engine on fire/);
 				assert.ok(
 					m.status >= 400,
@@ -214,10 +172,10 @@ for (const [what, object] of Object.entries(errors)) {
 			[callDelta(0, 'c1', 'f', '{"a":1}')],
 		]) {
 			upstream.script(says(before + frame(object) + DONE));
-			const m = await ask(true);
+			const m = await ask(proxy, true);
 			assert.match(m.error?.message ?? '', /engine on fire/);
 			assert.equal(m.stop_reason, null);
-			const plain = await ask(false);
+			const plain = await ask(proxy, false);
 			assert.match(plain.error?.message ?? '', /engine on fire/);
 		}
 	});
@@ -226,8 +184,8 @@ for (const [what, object] of Object.entries(errors)) {
 for (const word of ['error', 'abort', 'insufficient_system_resource', 'network_error'])
 	test(`finish_reason ${word} is no success`, async () => {
 		upstream.script(says(chunk({ content: 'some' }) + chunk({}, word) + DONE));
-		assert.ok((await ask(true)).error);
-		assert.ok((await ask(false)).error);
+		assert.ok((await ask(proxy, true)).error);
+		assert.ok((await ask(proxy, false)).error);
 	});
 
 /* ---- answers that do not end ---- */
@@ -243,7 +201,7 @@ for (const [what, bytes] of [
 	test(`a stream that ends inside ${what} is an error`, async () => {
 		upstream.script(says(bytes));
 		for (const stream of [true, false]) {
-			const m = await ask(stream);
+			const m = await ask(proxy, stream);
 			assert.ok(m.error);
 			assert.equal(m.stop_reason ?? null, null);
 		}
@@ -291,7 +249,7 @@ for (const [what, args, finish] of [
 		]) {
 			upstream.script(says(bytes, {}));
 			for (const stream of [true, false]) {
-				const m = await ask(stream);
+				const m = await ask(proxy, stream);
 				if (m.error) continue;
 				if (finish === 'length') assert.equal(m.stop_reason, 'max_tokens');
 				for (const c of callsOf(m)) {
@@ -331,7 +289,7 @@ test('indexes that are negative, huge or no number make the calls they name', as
 	);
 	upstream.script(says(frames.join('') + chunk({}, 'tool_calls') + DONE));
 	for (const stream of [true, false]) {
-		const m = await ask(stream);
+		const m = await ask(proxy, stream);
 		assert.equal(m.stop_reason, 'tool_use');
 		assert.deepEqual(
 			callsOf(m).map((c) => [c.id, c.input.n]),
@@ -345,7 +303,7 @@ test('three thousand calls, and fragments for all of them in turn', async () => 
 	const begin = Array.from({ length: n }, (_, i) => callDelta(i, `call_${i}`, 'f', '{"n":'));
 	const end = Array.from({ length: n }, (_, i) => callDelta(i, null, null, `${i}}`));
 	upstream.script(says(begin.join('') + end.join('') + chunk({}, 'tool_calls') + DONE));
-	const m = await ask(true);
+	const m = await ask(proxy, true);
 	if (m.error) return;
 	assert.deepEqual(
 		callsOf(m).map((c) => c.input.n),
@@ -389,7 +347,7 @@ for (const [what, object] of [
 		]) {
 			upstream.script(says(bytes, {}));
 			for (const stream of [true, false]) {
-				const m = await ask(stream);
+				const m = await ask(proxy, stream);
 				if (!m.error && bytes.startsWith('data'))
 					assert.match(textOf(m), /all is well$/);
 				for (const c of callsOf(m))
@@ -428,7 +386,7 @@ for (const [what, usage] of [
 			),
 		);
 		for (const stream of [true, false]) {
-			const m = await ask(stream);
+			const m = await ask(proxy, stream);
 			for (const k of [
 				'input_tokens',
 				'output_tokens',
@@ -452,7 +410,7 @@ test('bytes that are no UTF-8, lone halves and NULs do not reach the client', as
 	]);
 	upstream.script(says(odd));
 	for (const stream of [true, false]) {
-		const m = await ask(stream);
+		const m = await ask(proxy, stream);
 		if (m.error) continue;
 		assert.match(textOf(m), /^a.*b$/su);
 		assert.doesNotMatch(
@@ -472,7 +430,7 @@ test('a megabyte in one event, and a megabyte of one-byte events', async () => {
 			DONE,
 	]) {
 		upstream.script(says(bytes));
-		const m = await ask(true);
+		const m = await ask(proxy, true);
 		assert.equal(textOf(m).length, 1_000_000);
 	}
 });

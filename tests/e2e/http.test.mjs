@@ -2,8 +2,9 @@
 // The HTTP face: endpoints, framing and hostile heads.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { readStream, textOf } from './lib/anthropic.mjs';
+import { assertAlive, startPair } from './lib/between.mjs';
 import {
 	answers,
 	assertError,
@@ -14,29 +15,13 @@ import {
 	raw,
 	rawRequest,
 } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
-import { sayOk, startUpstream } from './lib/upstream.mjs';
+import { sayOk } from './lib/upstream.mjs';
 
 const MB = 1024 * 1024;
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url);
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair();
 
 const body = JSON.stringify(message());
 const fresh = () => upstream.script(sayOk);
-
-// The proxy is alive and well after whatever the test did to it.
-async function assertAlive(p = proxy) {
-	assert.equal(p.exited(), null, `the proxy died: ${p.log().slice(-1000)}`);
-	assertMessage(await post(p.url, message()));
-}
 
 /* ---- endpoints ---- */
 
@@ -268,7 +253,7 @@ for (const [what, headers, { maybeByLibrary = false } = {}] of [
 		}
 		assert.ok(closed, 'the connection stays open');
 		assert.equal(text.match(/HTTP\/1\.1 /g).length, 1, 'what followed was served');
-		await assertAlive();
+		await assertAlive(proxy);
 	});
 
 for (const coding of ['gzip', 'deflate', 'br', 'zstd', 'x-unknown'])
@@ -434,5 +419,5 @@ for (const [what, bytes] of [
 			timeout: 800,
 		});
 		assert.doesNotMatch(text, /^HTTP\/1\.1 2/);
-		await assertAlive();
+		await assertAlive(proxy);
 	});

@@ -2,7 +2,8 @@
 // Keys: who is admitted, which key goes up, and what else of the client's
 // request reaches the upstream.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { startPair } from './lib/between.mjs';
 import {
 	answers,
 	assertError,
@@ -13,20 +14,11 @@ import {
 	raw,
 	rawRequest,
 } from './lib/http.mjs';
-import { startProxy, withProxy } from './lib/proxy.mjs';
-import { sayOk, startUpstream } from './lib/upstream.mjs';
+import { withProxy } from './lib/proxy.mjs';
+import { sayOk } from './lib/upstream.mjs';
 
 const MB = 1024 * 1024;
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url);
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair();
 
 const fresh = () => upstream.script(sayOk);
 

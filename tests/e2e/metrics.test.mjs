@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, test } from 'node:test';
+import { startPair } from './lib/between.mjs';
 import { assertMessage, get, message, open, post } from './lib/http.mjs';
 import { readMetrics } from './lib/metrics.mjs';
-import { BINARY, startProxy, withProxy } from './lib/proxy.mjs';
+import { BINARY, withProxy } from './lib/proxy.mjs';
 import { until } from './lib/time.mjs';
 import {
 	DONE,
@@ -15,21 +16,11 @@ import {
 	sayOk,
 	sayTurn,
 	startEvents,
-	startUpstream,
 	turnMessage,
 	usageChunk,
 } from './lib/upstream.mjs';
 
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url, {}, { allow: [/upstream/] });
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair(sayOk, {}, { allow: [/upstream/] });
 
 const ROUTE = { route: '/v1/messages' };
 

@@ -3,19 +3,12 @@
 // thoughts, tool calls, ids, errors, keys.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { callsOf, readStream, textOf } from './lib/anthropic.mjs';
+import { startPair } from './lib/between.mjs';
 import { assertError, assertMessage, message, open, post } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
 import { sleep } from './lib/time.mjs';
-import {
-	sayError,
-	sayJson,
-	startEvents,
-	startUpstream,
-	turnFrames,
-	turnMessage,
-} from './lib/upstream.mjs';
+import { sayError, sayJson, startEvents, turnFrames, turnMessage } from './lib/upstream.mjs';
 
 const CLIENTS = 50;
 
@@ -47,16 +40,7 @@ async function echo(call, res) {
 	res.end();
 }
 
-const upstream = await startUpstream(echo);
-const proxy = await startProxy(upstream.url, { UPSTREAM_API_KEY: undefined });
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair(echo, { UPSTREAM_API_KEY: undefined });
 
 const ids = new Set();
 

@@ -6,23 +6,15 @@ import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { seen } from './lib/between.mjs';
+import { startPair } from './lib/between.mjs';
 import { answers, assertError, get, message, open, post, raw, rawRequest } from './lib/http.mjs';
-import { startProxy, withProxy } from './lib/proxy.mjs';
+import { withProxy } from './lib/proxy.mjs';
 import { SLACK, until } from './lib/time.mjs';
-import { DONE, chunk, sayError, sayOk, sayTurn, startEvents, startUpstream } from './lib/upstream.mjs';
+import { DONE, chunk, sayError, sayOk, sayTurn, startEvents } from './lib/upstream.mjs';
 
-const upstream = await startUpstream(sayOk);
-const proxy = await startProxy(upstream.url);
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
+const { upstream, proxy } = await startPair(sayOk);
 
 const page = async (p = proxy, options = {}) => {
 	const r = await get(p.url, '/status', options);

@@ -4,24 +4,15 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { assemble, history } from './lib/anthropic.mjs';
+import { startPair } from './lib/between.mjs';
 import { difference } from './lib/compare.mjs';
 import { streams } from './lib/golden.mjs';
 import { post } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
 import { sleep } from './lib/time.mjs';
-import { drip, sayOk, startUpstream } from './lib/upstream.mjs';
+import { drip, sayOk } from './lib/upstream.mjs';
 
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url);
+const { upstream, proxy } = await startPair();
 const messageIds = new Set();
-
-after(async () => {
-	try {
-		await proxy.stop();
-	} finally {
-		await upstream.stop();
-	}
-});
 
 const isCut = (name) => /^(cut_short|empty_stream$)/.test(name);
 

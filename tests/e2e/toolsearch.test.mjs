@@ -2,18 +2,15 @@
 // Tools that are not there until they are found: hidden, then offered behind
 // all that was offered before, and taken away again.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { callsOf, readStream } from './lib/anthropic.mjs';
+import { startPair } from './lib/between.mjs';
 import { recorded } from './lib/golden.mjs';
 import { assertError, assertMessage, message, post } from './lib/http.mjs';
-import { startProxy } from './lib/proxy.mjs';
 import { complaints } from './lib/strict.mjs';
-import { sayOk, sayTurn, startUpstream } from './lib/upstream.mjs';
+import { sayOk, sayTurn } from './lib/upstream.mjs';
 
-const upstream = await startUpstream();
-const proxy = await startProxy(upstream.url);
-
-after(() => proxy.stop().finally(() => upstream.stop()));
+const { upstream, proxy } = await startPair();
 
 const schema = { type: 'object', properties: {} };
 const tool = (name, extra = {}) => ({

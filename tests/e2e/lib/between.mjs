@@ -1,8 +1,32 @@
 // SPDX-License-Identifier: MIT
-// A scripted upstream and a proxy before it, for one test.
-import { withProxy } from './proxy.mjs';
-import { message } from './http.mjs';
-import { chunk, startEvents, startUpstream } from './upstream.mjs';
+// A scripted upstream and a proxy before it, for one test or for a file's.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { assertMessage, message, post } from './http.mjs';
+import { startProxy, withProxy } from './proxy.mjs';
+import { chunk, sayOk, startEvents, startUpstream } from './upstream.mjs';
+
+// The proxy is alive and well after whatever a test did to it.
+export async function assertAlive(proxy) {
+	assert.equal(proxy.exited(), null, `the proxy died: ${proxy.log().slice(-1000)}`);
+	assertMessage(await post(proxy.url, message()));
+}
+
+// For all tests of a file, which end with an answer like any other.
+export async function startPair(respond = sayOk, env = {}, options = {}) {
+	const upstream = await startUpstream(respond);
+	const proxy = await startProxy(upstream.url, env, options);
+	after(async () => {
+		try {
+			upstream.script(sayOk);
+			await assertAlive(proxy);
+			await proxy.stop();
+		} finally {
+			await upstream.stop();
+		}
+	});
+	return { upstream, proxy };
+}
 
 // others: what the upstream answers to all but chat completions.
 export async function between(respond, env, body, { others, ...options } = {}) {
