@@ -37,138 +37,138 @@ tell(const struct json_scan *scan, enum sender sender, struct fault *why)
 	    whose, scan->error, scan->error_at);
 }
 
-static bool
-is_number(char first)
+static int
+type_of(char first)
 {
-	return first == '-' || (first >= '0' && first <= '9');
-}
-
-/* Whether cJSON is to read a value that stands for it instead. */
-static bool
-has_stand_in(char first, size_t len)
-{
-	return (first == '"' && len >= JSON_LONG_STRING) ||
-	       (len >= JSON_LONG_NUMBER && is_number(first));
-}
-
-/* U+FFFD for what cJSON would cut or refuse. */
-static void
-make_harmless(unsigned char *p, const unsigned char *end)
-{
-	bool pair;
-
-	while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
-		pair = false;
-		if (p[1] == 'u' && (json_hex4(p + 2) == 0 ||
-				       json_lone_surrogate(p, end, &pair) != 0))
-			memcpy(p, "\\ufffd", 6);
-		p += pair ? 12 : 2;
+	switch (first) {
+	case '{':
+		return cJSON_Object;
+	case '[':
+		return cJSON_Array;
+	case '"':
+		return cJSON_String;
+	case 't':
+		return cJSON_True;
+	case 'f':
+		return cJSON_False;
+	case 'n':
+		return cJSON_NULL;
+	default:
+		return cJSON_Number;
 	}
 }
 
-/*
- * The text for cJSON: long strings are empty in it, since cJSON goes through
- * them three times, byte by byte, and numbers that overflow its buffer are 0.
- */
+/* Decodes what is between two quotes into the room at `*to`. */
 static char *
-make_skeleton(const struct json_doc *doc, const struct json_scan *scan,
-    size_t *skeleton_len)
+decode(char **to, const char *open, const char *close)
 {
-	const char *from = doc->text, *at;
-	char *skeleton, *to;
-	size_t saved = 0;
+	char *text = *to;
 
-	for (size_t i = 0; i < scan->n_places; i++)
-		if (has_stand_in(
-			doc->text[scan->places[i].offset], scan->places[i].len))
-			saved += scan->places[i].len - 2;
-	if ((skeleton = to = malloc(doc->len - saved + 1)) == NULL)
-		return NULL;
-	for (size_t i = 0; i < scan->n_places; i++) {
-		at = doc->text + scan->places[i].offset;
-		if (!has_stand_in(*at, scan->places[i].len))
-			continue;
-		memcpy(to, from, (size_t)(at - from));
-		to += at - from;
-		memcpy(to, *at == '"' ? "\"\"" : "0 ", 2);
-		to += 2;
-		from = at + scan->places[i].len;
+	*to = json_decode(
+	    text, (const unsigned char *)open + 1, (size_t)(close - open - 1));
+	return text;
+}
+
+/* The key of the value at `at`: the only string since `from`. */
+static char *
+decode_key(char **to, const char *from, const char *at)
+{
+	while (*from != '"')
+		from++;
+	while (*--at != ':')
+		;
+	while (*--at != '"')
+		;
+	return decode(to, from, at);
+}
+
+static const char *
+end_of(const struct json_doc *doc, const cJSON *item)
+{
+	struct json_slice slice = json_slice(doc, item);
+
+	return slice.text + slice.len;
+}
+
+/* Makes the item at `at` the last one of `parent`. */
+static void
+append(const struct json_doc *doc, cJSON *parent, cJSON *item, const char *at,
+    char **strings)
+{
+	const char *from = json_slice(doc, parent).text;
+	cJSON *first = parent->child;
+
+	if (first == NULL) {
+		first = parent->child = item;
+	} else {
+		from = end_of(doc, first->prev);
+		item->prev = first->prev;
+		first->prev->next = item;
 	}
-	at = doc->text + doc->len;
-	memcpy(to, from, (size_t)(at - from));
-	to += at - from;
-	*skeleton_len = (size_t)(to - skeleton);
-	if ((scan->found & (JSON_FOUND_NUL | JSON_FOUND_LONE)) != 0)
-		make_harmless((unsigned char *)skeleton, (unsigned char *)to);
-	return skeleton;
+	first->prev = item;
+	if ((parent->type & cJSON_Object) != 0)
+		item->string = decode_key(strings, from, at);
 }
 
-/* Gives a string that was empty in the skeleton its text. */
-static bool
-fill_string(cJSON *item, const char *text, size_t len)
+/* While a container is open its `next` is the one around it. */
+static cJSON *
+leave(cJSON *container)
 {
-	char *decoded = cJSON_malloc(len + 1);
+	cJSON *outer = container->next;
 
-	if (decoded == NULL)
-		return false;
-	json_decode(decoded, (const unsigned char *)text, len);
-	cJSON_free(item->valuestring);
-	item->valuestring = decoded;
-	return true;
+	container->next = NULL;
+	return outer;
 }
 
-/*
- * Writes the places into the items behind `item` and below them; both are in
- * the same order.  False when out of memory.  Calls itself no deeper than the
- * scan has let in: a list of parents for that depth would be on the stack of
- * every small text.
- */
-static bool
-attach_places(
-    const struct json_doc *doc, cJSON *item, const struct json_place **next)
+/* Makes a tree of the items, which stand as their places do. */
+static void
+plant(const struct json_doc *doc, const struct json_scan *scan, char *strings)
 {
-	for (; item != NULL; item = item->next) {
-		const struct json_place *place = (*next)++;
+	cJSON *item = doc->root, *parent = NULL;
 
+	for (size_t i = 0; i < scan->n_places; i++, item++) {
+		const struct json_place *place = &scan->places[i];
+		const char *at = doc->text + place->offset;
+
+		item->type = type_of(*at);
 		item->valuedouble = place->offset;
 		item->valueint = (int)place->len;
+		while (parent != NULL && at >= end_of(doc, parent))
+			parent = leave(parent);
+		if (parent != NULL)
+			append(doc, parent, item, at, &strings);
+		if (item->type == cJSON_String) {
+			item->valuestring =
+			    decode(&strings, at, at + place->len - 1);
+		} else if ((item->type & (cJSON_Object | cJSON_Array)) != 0) {
+			item->next = parent;
+			parent = item;
+		}
 		if (place->key_has_nul)
 			item->type |= KEY_HAS_NUL;
-		if (place->len >= JSON_LONG_STRING && cJSON_IsString(item) &&
-		    !fill_string(
-			item, doc->text + place->offset + 1, place->len - 2))
-			return false;
-		if (!attach_places(doc, item->child, next))
-			return false;
 	}
-	return true;
+	while (parent != NULL)
+		parent = leave(parent);
 }
 
-/* Builds the tree of a text that has been scanned. */
+/*
+ * Builds the tree of a text that has been scanned in one piece of memory: the
+ * items, then their strings.
+ */
 static int
 build(struct json_doc *doc, const struct json_scan *scan, struct fault *why)
 {
-	const unsigned harm = JSON_FOUND_NUL | JSON_FOUND_LONE |
-			      JSON_FOUND_LONG_NUMBER | JSON_FOUND_LONG_STRING;
-	size_t len = doc->len;
-	const struct json_place *first = scan->places;
-	const char *end;
-	char *skeleton = NULL;
+	size_t n = scan->n_places;
 
-	if ((scan->found & harm) != 0 &&
-	    (skeleton = make_skeleton(doc, scan, &len)) == NULL)
+	if (n > (SIZE_MAX - scan->string_bytes) / sizeof(cJSON))
 		return fault_no_memory(why);
-	doc->root = cJSON_ParseWithLengthOpts(
-	    skeleton != NULL ? skeleton : doc->text, len, &end, 0);
-	free(skeleton);
+	doc->root = cJSON_malloc(n * sizeof(cJSON) + scan->string_bytes);
 	if (doc->root == NULL)
 		return fault_no_memory(why);
-	doc->has_nul_key = (scan->found & JSON_FOUND_NUL_KEY) != 0;
-	if (attach_places(doc, doc->root, &first))
-		return 0;
-	cJSON_Delete(doc->root);
-	doc->root = NULL;
-	return fault_no_memory(why);
+	doc->has_nul_key = scan->has_nul_key;
+	memset(doc->root, 0, n * sizeof(cJSON));
+	plant(doc, scan, (char *)(doc->root + n));
+	return 0;
 }
 
 int
@@ -269,7 +269,7 @@ json_parse_lenient(struct json_doc *doc, const char *text, size_t len,
 void
 json_doc_clear(struct json_doc *doc)
 {
-	cJSON_Delete(doc->root);
+	cJSON_free(doc->root);
 	free(doc->owned);
 	*doc = (struct json_doc){ .text = "" };
 }

@@ -3,16 +3,19 @@
 #define JSON_H
 
 /*
- * JSON without loss.  cJSON reads the text into a tree; a strict scan before
- * it finds what cJSON would harm (numbers, NULs, lone surrogates) or be slow
- * with (long strings: they are decoded here), and every item of the tree knows
- * where in the text it stands.  So a value that only
- * passes through travels as a slice of the original text, and the tree is
- * for looking things up.
+ * JSON without loss.  A strict scan finds what is in the text, and a tree of
+ * cJSON's items is made of it whose every item knows where in the text it
+ * stands.  So a value that only passes through travels as a slice of the
+ * original text, and the tree is for looking things up.
  *
- * A parsed tree is for reading only.  The place of an item is kept in its
- * number fields (valuedouble: offset, valueint: length), so never read those
- * or print a parsed tree with cJSON: numbers are read with json_int64() and
+ * cJSON's own reader is not asked: it would harm numbers, NULs and lone
+ * surrogates, and takes two or three pieces of memory for each item.  A parsed
+ * tree is one piece, which the document owns.
+ *
+ * So a parsed tree is for reading only: nothing of it may be freed, changed or
+ * moved to another tree.  The place of an item is kept in its number fields
+ * (valuedouble: offset, valueint: length), so never read those or print a
+ * parsed tree with cJSON: numbers are read with json_int64() and
  * json_number(), values leave through their slices.
  *
  * valuestring of a string item is its decoded text with U+FFFD in place of
@@ -33,9 +36,8 @@ struct json_slice {
 };
 
 struct json_limits {
-	unsigned
-	    max_depth; /* nesting; at most 900 (cJSON's own is 1000), 0: 512 */
-	size_t max_values; /* items of the whole document; 0: a million */
+	unsigned max_depth; /* nesting; at most 900, 0: 512 */
+	size_t max_values;  /* items of the whole document; 0: a million */
 };
 
 struct json_doc {

@@ -160,7 +160,7 @@ copy_plain(char *out, const unsigned char *p, size_t len)
 }
 
 /* What is decoded is never longer than what it is decoded from. */
-void
+char *
 json_decode(char *out, const unsigned char *p, size_t len)
 {
 	const unsigned char *end = p + len;
@@ -184,6 +184,7 @@ json_decode(char *out, const unsigned char *p, size_t len)
 		out += n;
 	}
 	*out = '\0';
+	return out + 1;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RFC 8259 grammar over bytes, without recursion.  Builds no values: it
- * notes where each one stands and what cJSON could not carry.
+ * notes where each one stands.
  */
 #include "wire/jsonscan.h"
 
@@ -108,9 +108,8 @@ const char json_escapes[256] = { ['"'] = '"',
 	['t'] = '\t' };
 
 static bytes
-scan_escape(struct json_scan *s, bytes p, bytes end, unsigned *found)
+scan_escape(struct json_scan *s, bytes p, bytes end, bool *has_nul)
 {
-	bool pair;
 	int code;
 
 	if (end - p < 2)
@@ -123,18 +122,15 @@ scan_escape(struct json_scan *s, bytes p, bytes end, unsigned *found)
 	if (end - p < 6 || (code = json_hex4(p + 2)) == -1)
 		return fail(s, p, JSON_SCAN_BAD, "a bad \\u escape");
 	if (code == 0)
-		*found |= JSON_FOUND_NUL;
-	else if (json_lone_surrogate(p, end, &pair) != 0)
-		*found |= JSON_FOUND_LONE;
-	else if (pair)
-		return p + 12;
+		*has_nul = true;
 	return p + 6;
 }
 
 /* Reads a string from its opening quote on; returns the byte behind it. */
 static bytes
-scan_string(struct json_scan *s, bytes p, bytes end, unsigned *found)
+scan_string(struct json_scan *s, bytes p, bytes end, bool *has_nul)
 {
+	bytes start = p;
 	size_t len;
 
 	for (p++;;) {
@@ -142,12 +138,14 @@ scan_string(struct json_scan *s, bytes p, bytes end, unsigned *found)
 		if (p == end)
 			return fail(
 			    s, p, JSON_SCAN_BAD, "a string is not closed");
-		if (*p == '"')
-			return p + 1;
+		if (*p == '"') {
+			s->string_bytes += (size_t)(++p - start);
+			return p;
+		}
 		if (*p == '\\') {
 			if (end - p >= 2 && json_escapes[p[1]] != '\0')
 				p += 2;
-			else if ((p = scan_escape(s, p, end, found)) == NULL)
+			else if ((p = scan_escape(s, p, end, has_nul)) == NULL)
 				return NULL;
 		} else if (*p < 0x20) {
 			return fail(s, p, JSON_SCAN_BAD_BYTES,
@@ -193,8 +191,6 @@ scan_number(struct json_scan *s, bytes p, bytes end)
 		if ((p = skip_digits(p, end)) == digits)
 			return fail(s, start, JSON_SCAN_BAD, "a bad number");
 	}
-	if (p - start >= JSON_LONG_NUMBER)
-		s->found |= JSON_FOUND_LONG_NUMBER;
 	return p;
 }
 
@@ -205,15 +201,10 @@ scan_scalar(struct json_scan *s, bytes p, bytes end)
 		const char *text;
 		size_t len;
 	} words[] = { { "true", 4 }, { "false", 5 }, { "null", 4 } };
-	bytes start;
+	bool has_nul;
 
-	if (*p == '"') {
-		start = p;
-		p = scan_string(s, p, end, &s->found);
-		if (p != NULL && p - start >= JSON_LONG_STRING)
-			s->found |= JSON_FOUND_LONG_STRING;
-		return p;
-	}
+	if (*p == '"')
+		return scan_string(s, p, end, &has_nul);
 	if (*p == '-' || (*p >= '0' && *p <= '9'))
 		return scan_number(s, p, end);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -301,18 +292,15 @@ note_end(struct json_scan *s, size_t i, bytes at)
 static bytes
 scan_key(struct json_scan *s, bytes p, bytes end, bool *has_nul)
 {
-	unsigned found = 0;
-
+	*has_nul = false;
 	p = skip_space(p, end);
 	if (p == end)
 		return fail(s, p, JSON_SCAN_BAD, "the text ends too early");
 	if (*p != '"')
 		return fail(s, p, JSON_SCAN_BAD, "a key is expected");
-	if ((p = scan_string(s, p, end, &found)) == NULL)
+	if ((p = scan_string(s, p, end, has_nul)) == NULL)
 		return NULL;
-	s->found |= found;
-	if ((*has_nul = (found & JSON_FOUND_NUL) != 0))
-		s->found |= JSON_FOUND_NUL_KEY;
+	s->has_nul_key |= *has_nul;
 	p = skip_space(p, end);
 	if (p == end)
 		return fail(s, p, JSON_SCAN_BAD, "the text ends too early");
@@ -447,7 +435,8 @@ json_is_string(const char *text, size_t len)
 {
 	struct json_scan s = { .start = (bytes)text };
 	bytes end = (bytes)text + len;
+	bool has_nul;
 
 	return len > 0 && *text == '"' &&
-	       scan_string(&s, (bytes)text, end, &s.found) == end;
+	       scan_string(&s, (bytes)text, end, &has_nul) == end;
 }

@@ -3,7 +3,7 @@
 #define JSONSCAN_H
 
 /*
- * The strict look over a JSON text before cJSON sees it.  Private to the
+ * The strict look over a JSON text before its tree is built.  Private to the
  * json files: everybody else includes json.h.
  */
 
@@ -27,15 +27,6 @@ struct json_place {
 	uint32_t key_has_nul : 1; /* its key holds \u0000 */
 };
 
-/* What the scan met that cJSON would harm. */
-enum {
-	JSON_FOUND_NUL = 1,	     /* \u0000 */
-	JSON_FOUND_LONE = 2,	     /* half of a surrogate pair */
-	JSON_FOUND_NUL_KEY = 4,	     /* \u0000 in a key */
-	JSON_FOUND_LONG_NUMBER = 8,  /* longer than cJSON's own buffer */
-	JSON_FOUND_LONG_STRING = 16, /* too slow for cJSON */
-};
-
 enum json_scan_result {
 	JSON_SCAN_OK = 0,
 	JSON_SCAN_BAD,	     /* see `error` */
@@ -46,8 +37,9 @@ enum json_scan_result {
 struct json_scan {
 	struct json_place *places; /* of every value, in pre-order */
 	size_t n_places;
-	unsigned found;
-	const char *error; /* what is wrong, for a sentence */
+	bool has_nul_key;    /* \u0000 in a key */
+	size_t string_bytes; /* all strings and keys with their quotes */
+	const char *error;   /* what is wrong, for a sentence */
 	size_t error_at;
 	size_t error_limit; /* if not 0: the limit that `error` speaks of */
 	/* private from here */
@@ -66,12 +58,6 @@ struct json_room {
 	uint32_t open[16];
 	struct json_place places[32];
 };
-
-/* Numbers of at least this many characters break cJSON. */
-#define JSON_LONG_NUMBER 63
-
-/* Strings of so many bytes, quotes included, are not read by cJSON. */
-#define JSON_LONG_STRING 48
 
 /*
  * Scans a whole text; `wants_places` false: checks only.
@@ -108,9 +94,9 @@ extern const char json_escapes[256];
 
 /*
  * Decodes a valid body into `out`, where len + 1 bytes fit, and ends it with a
- * NUL.  U+FFFD stands for NULs and lone surrogates.
+ * NUL.  U+FFFD stands for NULs and lone surrogates.  Returns what is behind.
  */
-void json_decode(char *out, const unsigned char *p, size_t len);
+char *json_decode(char *out, const unsigned char *p, size_t len);
 
 /* The place of the first byte marked by its high bit, or of one before it. */
 static inline unsigned

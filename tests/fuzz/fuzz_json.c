@@ -99,6 +99,53 @@ check_item(
 	}
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* In all but the numbers, which hold the places. */
+static void
+same_tree(const cJSON *have, const cJSON *want)
+{
+	const cJSON *last = NULL, *first = have->child;
+
+	must((have->type & 0xFF) == (want->type & 0xFF));
+	must(same_text(have->valuestring, want->valuestring));
+	must(same_text(have->string, want->string));
+	have = have->child;
+	for (want = want->child; want != NULL; want = want->next) {
+		must(have != NULL);
+		same_tree(have, want);
+		must(last == NULL || have->prev == last);
+		last = have;
+		have = have->next;
+	}
+	must(have == NULL && (first == NULL || first->prev == last));
+}
+
+static bool
+has_nul(const struct json_doc *doc)
+{
+	for (size_t i = 0; i + 6 <= doc->len; i++)
+		if (memcmp(doc->text + i, "\\u0000", 6) == 0)
+			return true;
+	return false;
+}
+
+/* cJSON reads it alike, but what it refuses, or cuts at a NUL. */
+static void
+check_tree(const struct json_doc *doc)
+{
+	cJSON *tree =
+	    has_nul(doc) ? NULL : cJSON_ParseWithLength(doc->text, doc->len);
+
+	if (tree != NULL)
+		same_tree(doc->root, tree);
+	cJSON_Delete(tree);
+}
+
 static void
 check_doc(const struct json_doc *doc)
 {
@@ -108,6 +155,7 @@ check_doc(const struct json_doc *doc)
 	struct buf out;
 
 	check_item(doc, doc->root, whole);
+	check_tree(doc);
 	must((json_find_nul_key(doc->root, NULL) != NULL) == doc->has_nul_key);
 	must(json_check(doc->text, doc->len, root.text[0], &limits) == 0);
 	buf_init(&out, 1 << 24);

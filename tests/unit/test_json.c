@@ -259,6 +259,64 @@ a_thousand_items_keep_their_places(void **state)
 }
 
 static void
+same_text(const char *have, const char *want)
+{
+	assert_int_equal(have == NULL, want == NULL);
+	if (want != NULL)
+		assert_string_equal(have, want);
+}
+
+/* In all but the numbers, which hold the places. */
+static void
+same_tree(const cJSON *have, const cJSON *want)
+{
+	const cJSON *last = NULL, *first = have->child;
+
+	assert_int_equal(have->type, want->type);
+	same_text(have->valuestring, want->valuestring);
+	same_text(have->string, want->string);
+	have = have->child;
+	for (want = want->child; want != NULL; want = want->next) {
+		assert_non_null(have);
+		same_tree(have, want);
+		if (last != NULL)
+			assert_ptr_equal(have->prev, last);
+		last = have;
+		have = have->next;
+	}
+	assert_null(have);
+	if (first != NULL)
+		assert_ptr_equal(first->prev, last);
+}
+
+static void
+a_tree_is_what_cjson_would_make_of_the_text(void **state)
+{
+	static const char *const texts[] = {
+		"7", " \"\" ", "null", "[]", "{}", "[[],[[]],{},[{}],1]",
+		"{\"a\":{},\"a\":[],\"\":{\"b\":{}}}",
+		" [ true , [ false,null ] , -1.5e3 ,\"x\" ] ",
+		"{ \"a:\" : \":\" ,\n\t\"\\\"b\\\":\" : { \"c\" :[ 1 ,"
+		"{\"d,\":\"}\"}] } , \"e\\\\\" : \"{\\\"\" }",
+		"[\"\\u00e9\\ud83d\\ude00\\/"
+		"\\b\\f\\n\\r\\t\\\"\\\\\",\"\\\\\"]",
+		"{\"\\u0061\\\":\":\"b\",\"\xC3\xA9\":\"\xF0\x9F\x98\x80\"}",
+		"[[[[1],2],3,[4,[5,[6]]]],{\"a\":[{\"b\":[{\"c\":0}]}]},\"\"]"
+	};
+	struct parsed *p;
+	cJSON *want;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		p = parsed(texts[i]);
+		assert_non_null(want = cJSON_Parse(texts[i]));
+		same_tree(p->doc.root, want);
+		cJSON_Delete(want);
+		drop(p);
+	}
+}
+
+static void
 nuls_and_half_pairs_are_harmless_in_decoded_text(void **state)
 {
 	struct parsed *p =
@@ -280,7 +338,7 @@ nuls_and_half_pairs_are_harmless_in_decoded_text(void **state)
 	drop(p);
 }
 
-/* Short strings are read by cJSON, long ones are not. */
+/* Long ones go eight bytes at a time. */
 static void
 strings_of_any_length_are_decoded_alike(void **state)
 {
@@ -581,6 +639,7 @@ main(void)
 		cmocka_unit_test(every_prefix_is_handled),
 		cmocka_unit_test(each_item_knows_how_it_is_written),
 		cmocka_unit_test(a_thousand_items_keep_their_places),
+		cmocka_unit_test(a_tree_is_what_cjson_would_make_of_the_text),
 		cmocka_unit_test(
 		    nuls_and_half_pairs_are_harmless_in_decoded_text),
 		cmocka_unit_test(strings_of_any_length_are_decoded_alike),
