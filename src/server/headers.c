@@ -83,18 +83,25 @@ put(struct headers *h, const char *name, const char *value)
 	return 0;
 }
 
+const char *
+headers_key(const struct headers_wanted *wanted)
+{
+	const char *key = wanted->settings->upstream_key;
+
+	if (key == NULL || key[0] == '\0')
+		key = wanted->client_key;
+	return key == NULL || key[0] == '\0' ? NULL : key;
+}
+
 static int
 put_key(struct headers *h, const struct headers_wanted *wanted, char *err,
     size_t cap)
 {
-	const struct settings *s = wanted->settings;
-	const char *key = s->upstream_key;
+	const char *key = headers_key(wanted);
 	struct buf bearer;
 	int rc;
 
-	if (key == NULL || key[0] == '\0')
-		key = wanted->client_key;
-	if (key == NULL || key[0] == '\0')
+	if (key == NULL)
 		return 0;
 	if (!is_value(key)) {
 		snprintf(err, cap,
@@ -102,7 +109,7 @@ put_key(struct headers *h, const struct headers_wanted *wanted, char *err,
 		    "is too long");
 		return -1;
 	}
-	if (s->upstream.is_azure) {
+	if (wanted->settings->upstream.is_azure) {
 		rc = put(h, "api-key", key);
 	} else {
 		buf_init(&bearer, MAX_VALUE_BYTES + 16);
@@ -185,7 +192,8 @@ headers_build(struct headers *h, const struct headers_wanted *wanted, char *err,
 	    wanted->want_events ? "text/event-stream" : "application/json";
 
 	h->n = 0;
-	if (put(h, "Accept", accept) == -1 ||
+	if (put(h, "User-Agent", "anthropic-proxy/" VERSION) == -1 ||
+	    put(h, "Accept", accept) == -1 ||
 	    (wanted->has_body &&
 		put(h, "Content-Type", "application/json") == -1)) {
 		snprintf(err, cap, "out of memory");

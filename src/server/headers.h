@@ -28,6 +28,9 @@ struct headers_wanted {
 	bool want_events;
 };
 
+/* The key that will go up, or NULL where there is none. */
+const char *headers_key(const struct headers_wanted *wanted);
+
 /*
  * Makes the list; UPSTREAM_HEADERS has the last word.  0, or -1 with a
  * sentence without secrets in err: a name or value that could break out of

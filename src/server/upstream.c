@@ -51,7 +51,7 @@ struct run {
 static int
 on_ask(void *cookie, char *ip, char *own_ip, int port, int own_port)
 {
-	struct run *r = cookie;
+	struct run *r = ((struct handle *)cookie)->run;
 
 	(void)ip, (void)own_ip, (void)port, (void)own_port;
 	if (handle_is_cancelled(r->handle))
@@ -87,7 +87,7 @@ end_head(struct run *r)
 static size_t
 on_header(char *line, size_t size, size_t len, void *cookie)
 {
-	struct run *r = cookie;
+	struct run *r = ((struct handle *)cookie)->run;
 	int rc = 0;
 
 	len *= size;
@@ -127,7 +127,7 @@ end_read(struct run *r, long long now_ms)
 static size_t
 on_body(char *bytes, size_t size, size_t len, void *cookie)
 {
-	struct run *r = cookie;
+	struct run *r = ((struct handle *)cookie)->run;
 	int rc = 0;
 
 	len *= size;
@@ -177,7 +177,7 @@ static int
 on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
     curl_off_t up_total, curl_off_t up)
 {
-	struct run *r = cookie;
+	struct run *r = ((struct handle *)cookie)->run;
 	long long now = deadline_now_ms();
 	int rc = 0;
 
@@ -198,21 +198,19 @@ on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
 	return rc == -1;
 }
 
-/* -- one call ------------------------------------------------------------- */
-
 static void
-set_callbacks(struct run *r)
+set_callbacks(struct handle *h)
 {
-	CURL *easy = r->handle->easy;
+	CURL *easy = h->easy;
 
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ask);
-	curl_easy_setopt(easy, CURLOPT_PREREQDATA, r);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, h);
 	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, r);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, h);
 	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 }
 
@@ -326,16 +324,15 @@ static void
 perform(struct upstream *u, const struct upstream_call *call, struct handle *h,
     struct upstream_result *result)
 {
-	struct options options;
 	struct run r;
 
 	run_init(&r, call, h);
 	r.upstream = u;
-	if (options_set(&options, h, call, result) == 0) {
-		set_callbacks(&r);
+	h->run = &r;
+	if (options_set(h, call, result) == 0)
 		ask(u, &r, result);
-	}
-	options_unset(&options, h);
+	options_unset(h);
+	h->run = NULL;
 }
 
 /* -- public --------------------------------------------------------------- */
@@ -347,7 +344,7 @@ upstream_new(void)
 
 	if (u == NULL)
 		return NULL;
-	if ((u->handles = handles_new()) == NULL ||
+	if ((u->handles = handles_new(set_callbacks)) == NULL ||
 	    (u->deadlines = deadlines_new()) == NULL) {
 		upstream_free(u);
 		return NULL;

@@ -29,6 +29,7 @@ struct handles {
 	pthread_mutex_t lock;
 	struct handle *newest, *oldest;
 	unsigned generation; /* handles of an earlier one are dropped */
+	void (*prepare)(struct handle *h);
 };
 
 /* -- sockets -------------------------------------------------------------- */
@@ -107,6 +108,14 @@ handle_has_input(const struct handle *h)
 
 /* -- handles -------------------------------------------------------------- */
 
+/* Whether libcurl may come to ask a proxy for a tunnel. */
+static bool
+has_proxy(void)
+{
+	return getenv("https_proxy") != NULL || getenv("HTTPS_PROXY") != NULL ||
+	       getenv("all_proxy") != NULL || getenv("ALL_PROXY") != NULL;
+}
+
 static void
 set_options(struct handle *h, CURLSH *share)
 {
@@ -125,7 +134,11 @@ set_options(struct handle *h, CURLSH *share)
 	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "anthropic-proxy/" VERSION);
+	/* The proxy hears it, too.  The upstream's is a header like the others:
+	 * libcurl spells its own twice, byte by byte. */
+	if (has_proxy())
+		curl_easy_setopt(
+		    easy, CURLOPT_USERAGENT, "anthropic-proxy/" VERSION);
 	/* Inflates what comes deflated though nobody asked for it; upstream.c
 	 * takes the header out of the request. */
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -144,10 +157,11 @@ set_options(struct handle *h, CURLSH *share)
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, h);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->error);
 }
 
 static struct handle *
-handle_new(CURLSH *share, unsigned generation)
+handle_new(const struct handles *all, unsigned generation)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
@@ -160,7 +174,8 @@ handle_new(CURLSH *share, unsigned generation)
 		free(h);
 		return NULL;
 	}
-	set_options(h, share);
+	set_options(h, all->share);
+	all->prepare(h);
 	return h;
 }
 
@@ -188,6 +203,9 @@ handle_drop(struct handle *h)
 		return;
 	curl_easy_cleanup(h->easy); /* closes its connection: on_close */
 	curl_url_cleanup(h->url);
+	curl_slist_free_all(h->lines);
+	free(h->lines_key);
+	free(h->lines_more);
 	free(h->url_text);
 	free(h);
 }
@@ -244,7 +262,7 @@ handle_take(struct handles *all)
 		h->older = NULL;
 	}
 	pthread_mutex_unlock(&all->lock);
-	return h != NULL ? h : handle_new(all->share, generation);
+	return h != NULL ? h : handle_new(all, generation);
 }
 
 void
@@ -315,7 +333,7 @@ unlock_share(CURL *easy, curl_lock_data what, void *cookie)
 }
 
 struct handles *
-handles_new(void)
+handles_new(void (*prepare)(struct handle *h))
 {
 	struct handles *all;
 
@@ -327,6 +345,7 @@ handles_new(void)
 		curl_global_cleanup();
 		return NULL;
 	}
+	all->prepare = prepare;
 	pthread_mutex_init(&all->lock, NULL);
 	for (int i = 0; i < CURL_LOCK_DATA_LAST; i++)
 		pthread_mutex_init(&all->share_locks[i], NULL);

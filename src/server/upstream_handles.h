@@ -12,9 +12,11 @@
 #include "server/cancel.h"
 
 struct handles;
+struct run;
 
 struct handle {
 	CURL *easy;
+	struct run *run; /* upstream.c's: the call that it now makes */
 	struct handle *newer, *older; /* in the pool */
 	unsigned generation;
 	long long idle_since_ms;
@@ -23,13 +25,21 @@ struct handle {
 	char error[CURL_ERROR_SIZE]; /* libcurl's own words for it */
 	CURLU *url;		     /* parsed, of `url_text`, or NULL */
 	char *url_text;
+	bool is_direct; /* its calls go past any proxy */
+	/* upstream_options.c's: the headers of its last call, and what they
+	 * were made of. */
+	struct curl_slist *lines;
+	char *lines_key, *lines_more;
+	unsigned lines_kind;
 };
 
-/* Once per process: starts and ends libcurl. */
-struct handles *handles_new(void);
+/* Once per process: starts and ends libcurl.  `prepare` sees each new handle
+ * once, before its first call. */
+struct handles *handles_new(void (*prepare)(struct handle *h));
 void handles_free(struct handles *all);
 
-/* A handle with all options set that no call changes; NULL: no memory. */
+/* A handle with all options set that no call changes, and with those of the
+ * call before; NULL: no memory. */
 struct handle *handle_take(struct handles *all);
 void handle_give_back(struct handles *all, struct handle *h);
 /* Instead of giving it back: its connection is not to be used again. */

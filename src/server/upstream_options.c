@@ -2,6 +2,9 @@
 /* What a call sets on its handle, and takes back. */
 #include "server/upstream_options.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <openssl/ssl.h>
 
 #include "server/headers.h"
@@ -57,28 +60,19 @@ say_not_asked(const struct upstream_call *call, const char *why,
 /* `Name;` is how libcurl is told of an empty value; `Name:` takes a header
  * out that it would add by itself.  Not inlined: the list would
  * stay on the stack of a stream for as long as it lasts. */
-__attribute__((noinline)) static int
-set_headers(struct options *o, struct handle *h,
-    const struct upstream_call *call, struct upstream_result *result)
+__attribute__((noinline)) static bool
+make_lines(struct handle *h, const struct headers_wanted *wanted, char *err,
+    size_t cap)
 {
-	const struct headers_wanted wanted = {
-		.settings = call->settings,
-		.client_key = call->client_key,
-		.has_body = call->body != NULL,
-		.want_events = call->want_events,
-	};
 	struct headers headers = { .n = 0 };
-	char err[200] = "";
-	bool is_whole;
 	struct buf line;
+	bool is_whole = false;
 
-	if (headers_build(&headers, &wanted, err, sizeof(err)) == -1) {
-		headers_clear(&headers);
-		return say_not_asked(call, err, result);
-	}
-	is_whole = add_line(&o->lines, "Expect:") &&
-		   add_line(&o->lines, "Accept-Encoding:");
 	buf_init(&line, 32768);
+	if (headers_build(&headers, wanted, err, cap) == -1)
+		goto out;
+	is_whole = add_line(&h->lines, "Expect:") &&
+		   add_line(&h->lines, "Accept-Encoding:");
 	for (size_t i = 0; is_whole && i < headers.n; i++) {
 		const struct header *one = &headers.list[i];
 
@@ -86,15 +80,72 @@ set_headers(struct options *o, struct handle *h,
 		buf_add_str(&line, one->name);
 		buf_add_str(&line, one->value[0] == '\0' ? ";" : ": ");
 		buf_add_str(&line, one->value);
-		is_whole = !line.failed && add_line(&o->lines, buf_str(&line));
-		if (call->on_head_line != NULL)
-			call->on_head_line(
-			    call->cookie, buf_str(&line), line.len);
+		is_whole = !line.failed && add_line(&h->lines, buf_str(&line));
 	}
+	if (!is_whole)
+		snprintf(err, cap, "out of memory");
+out:
 	buf_clear(&line);
 	headers_clear(&headers);
-	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, o->lines);
-	return is_whole ? 0 : say_not_asked(call, "out of memory", result);
+	return is_whole;
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* False when out of memory. */
+static bool
+keep(char **kept, const char *text)
+{
+	free(*kept);
+	*kept = text == NULL ? NULL : strdup(text);
+	return *kept != NULL || text == NULL;
+}
+
+/*
+ * The handle keeps the list, and with it all that it was made of: making it
+ * took a tenth of what is allocated for a small request.
+ */
+static int
+set_headers(struct handle *h, const struct upstream_call *call,
+    struct upstream_result *result)
+{
+	const struct settings *s = call->settings;
+	const struct headers_wanted wanted = {
+		.settings = s,
+		.client_key = call->client_key,
+		.has_body = call->body != NULL,
+		.want_events = call->want_events,
+	};
+	const char *key = headers_key(&wanted);
+	unsigned kind = (unsigned)s->upstream.is_azure << 2 |
+			(unsigned)wanted.has_body << 1 |
+			(unsigned)wanted.want_events;
+	char err[200] = "";
+
+	if (h->lines == NULL || h->lines_kind != kind ||
+	    !is_same(h->lines_key, key) ||
+	    !is_same(h->lines_more, s->upstream_headers)) {
+		curl_slist_free_all(h->lines);
+		h->lines = NULL;
+		if (!make_lines(h, &wanted, err, sizeof(err)))
+			return say_not_asked(call, err, result);
+		if (!keep(&h->lines_key, key) ||
+		    !keep(&h->lines_more, s->upstream_headers))
+			return say_not_asked(call, "out of memory", result);
+		h->lines_kind = kind;
+		curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->lines);
+	}
+	/* behind the two that are only taken out */
+	if (call->on_head_line != NULL)
+		for (const struct curl_slist *one = h->lines->next->next;
+		     one != NULL; one = one->next)
+			call->on_head_line(
+			    call->cookie, one->data, strlen(one->data));
+	return 0;
 }
 
 static void
@@ -103,14 +154,12 @@ set_request(struct handle *h, const struct upstream_call *call)
 	CURL *easy = h->easy;
 
 	if (call->body != NULL) {
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)call->body_len);
 	} else {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	}
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->error);
 }
 
 /*
@@ -136,7 +185,11 @@ set_connection(struct handle *h, const struct upstream_call *call)
 	curl_easy_setopt(
 	    easy, CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, call->total_timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, to->is_loopback ? "*" : NULL);
+	if (h->is_direct != to->is_loopback) {
+		h->is_direct = to->is_loopback;
+		curl_easy_setopt(
+		    easy, CURLOPT_NOPROXY, h->is_direct ? "*" : NULL);
+	}
 	if (ca != NULL && ca[0] == '\0')
 		ca = NULL;
 	curl_easy_setopt(
@@ -145,13 +198,12 @@ set_connection(struct handle *h, const struct upstream_call *call)
 }
 
 int
-options_set(struct options *o, struct handle *h,
-    const struct upstream_call *call, struct upstream_result *result)
+options_set(struct handle *h, const struct upstream_call *call,
+    struct upstream_result *result)
 {
-	o->lines = NULL;
 	if (!handle_set_url(h, call->url))
 		return say_not_asked(call, "its URL cannot be read", result);
-	if (set_headers(o, h, call, result) == -1)
+	if (set_headers(h, call, result) == -1)
 		return -1;
 	set_request(h, call);
 	set_connection(h, call);
@@ -159,13 +211,8 @@ options_set(struct options *o, struct handle *h,
 }
 
 void
-options_unset(struct options *o, struct handle *h)
+options_unset(struct handle *h)
 {
-	CURL *easy = h->easy;
-
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
-	curl_slist_free_all(o->lines);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(h->easy, CURLOPT_SSL_CTX_DATA, NULL);
 }

@@ -441,6 +441,81 @@ the_clients_key_goes_up_only_without_a_configured_one(void **state)
 	loopback_stop(l);
 }
 
+/* Text and keys of the same length, in place, at other addresses: whatever a
+ * handle keeps of a call must be of its content. */
+static void
+a_kept_handle_has_nothing_of_the_call_before(void **state)
+{
+	static const struct {
+		const char *own, *client, *more, *body;
+		bool is_azure, want_events;
+	} cases[] = {
+		{ "sk-our1", NULL, NULL, "{\"n\":0}", false, false },
+		{ "sk-our1", "sk-her1", NULL, "{\"n\":1}", false, false },
+		{ "sk-our2", NULL, NULL, "{\"n\":2}", false, false },
+		{ NULL, "sk-her1", NULL, "{\"n\":3}", false, false },
+		{ "", "sk-her2", NULL, "{\"n\":4}", false, false },
+		{ NULL, NULL, NULL, "{\"n\":5}", false, false },
+		{ NULL, NULL, "{\"X-A\":\"more1\"}", "{\"n\":6}", false, true },
+		{ NULL, NULL, "{\"X-A\":\"more2\"}", "{\"n\":7}", false, true },
+		{ NULL, NULL, "{\"X-A\":\"more2\"}", NULL, false, true },
+		{ NULL, NULL, NULL, NULL, false, true },
+		{ NULL, NULL, NULL, NULL, false, false },
+		{ "sk-our2", NULL, NULL, NULL, true, false },
+		{ "sk-our2", NULL, NULL, NULL, false, false },
+	};
+	static const char *const marks[] = { "sk-our1", "sk-our2", "sk-her1",
+		"sk-her2", "more1", "more2", "Authorization", "api-key",
+		"event-stream", "Content-Type", "{\"n\"" };
+	struct loopback *l = loopback_start(serve_ok);
+	struct ask *a = new_ask(l->port);
+	char key[16], client[16], more[32], wanted[256];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t at = i % (sizeof(cases) / sizeof(cases[0]));
+		const char *own = cases[at].own, *hers = cases[at].client;
+		const char *sent = own != NULL && own[0] != '\0' ? own : hers;
+
+		snprintf(key, sizeof(key), "%s", own != NULL ? own : "");
+		snprintf(client, sizeof(client), "%s", hers ? hers : "");
+		a->settings.upstream_key = own != NULL ? key : NULL;
+		a->call.client_key = hers != NULL ? client : NULL;
+		snprintf(more, sizeof(more), "%s",
+		    cases[at].more != NULL ? cases[at].more : "");
+		a->settings.upstream_headers =
+		    cases[at].more != NULL ? more : NULL;
+		a->settings.upstream.is_azure = cases[at].is_azure;
+		a->call.want_events = cases[at].want_events;
+		a->call.body = cases[at].body;
+		a->call.body_len = a->call.body ? strlen(a->call.body) : 0;
+		a->call.method = a->call.body ? "POST" : "GET";
+		perform(a);
+		assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+		assert_int_equal(a->result.reused, i > 0);
+		snprintf(wanted, sizeof(wanted), "%s %s %s %s %s %s",
+		    sent != NULL ? sent : "",
+		    sent == NULL	 ? ""
+		    : cases[at].is_azure ? "api-key"
+					 : "Authorization",
+		    cases[at].more != NULL ? cases[at].more : "",
+		    cases[at].want_events ? "event-stream" : "",
+		    cases[at].body != NULL ? cases[at].body : "",
+		    cases[at].body != NULL ? "Content-Type" : "");
+		for (size_t m = 0; m < sizeof(marks) / sizeof(marks[0]); m++)
+			assert_heard_is(
+			    l, marks[m], strstr(wanted, marks[m]) != NULL);
+		if (cases[at].body != NULL)
+			assert_heard(l, cases[at].body);
+		memset(key, 'x', sizeof(key));
+		memset(client, 'x', sizeof(client));
+		memset(more, 'x', sizeof(more));
+	}
+	free(a);
+	upstream_forget(upstream);
+	loopback_stop(l);
+}
+
 static void
 a_get_has_no_body(void **state)
 {
@@ -792,6 +867,12 @@ only_a_far_upstream_is_reached_through_a_proxy(void **state)
 	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
 	assert_heard(l, "POST http://far.invalid/v1/chat HTTP/1.1\r\n");
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	snprintf(a->url, sizeof(a->url), "http://127.0.0.1:%d/", l->port);
+	a->settings.upstream.is_loopback = true;
+	perform(a);
+	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
+	snprintf(a->url, sizeof(a->url), "http://far.invalid/v1/chat");
+	a->settings.upstream.is_loopback = false;
 	perform(a);
 	assert_broken(a, CAUSE_CONNECT, "127.0.0.1 port 1");
 	unsetenv("http_proxy");
@@ -854,13 +935,16 @@ a_proxy_that_refuses_the_tunnel_is_no_answer(void **state)
 	snprintf(a->url, sizeof(a->url), "https://far.invalid/v1");
 	a->settings.upstream.is_loopback = false;
 	a->settings.upstream_key = (char *)"sk-ours";
+	upstream_forget(upstream);
 	perform(a);
 	unsetenv("https_proxy");
+	upstream_forget(upstream);
 	assert_broken(a, CAUSE_CONNECT, "could not connect to far.invalid:443");
 	assert_non_null(strstr(a->result.detail, "403"));
 	assert_false(a->result.sent);
 	assert_int_equal(a->got.heads, 0);
 	assert_heard(l, "CONNECT far.invalid:443");
+	assert_heard(l, "User-Agent: anthropic-proxy/");
 	assert_not_heard(l, "sk-ours");
 	free(a);
 	loopback_stop(l);
@@ -1233,6 +1317,7 @@ main(void)
 		cmocka_unit_test(the_request_bears_our_headers_and_no_others),
 		cmocka_unit_test(
 		    the_clients_key_goes_up_only_without_a_configured_one),
+		cmocka_unit_test(a_kept_handle_has_nothing_of_the_call_before),
 		cmocka_unit_test(a_get_has_no_body),
 		cmocka_unit_test(configured_headers_add_and_replace),
 		cmocka_unit_test(a_header_cannot_break_out_of_its_line),
