@@ -221,6 +221,7 @@ take_socket(struct program *p)
 	p->socket = systemd_take_socket(why, sizeof(why));
 	if (p->socket == -2)
 		return fail(p, 1, why);
+	p->was_handed = p->socket != -1;
 	if (p->socket != -1 && s->n_proxy_keys == 0 && !s->allow_open &&
 	    systemd_socket_is_open(p->socket))
 		return fail(p, 2,
@@ -280,7 +281,8 @@ program_listen(struct program *p)
 {
 	struct fault why = { 0 };
 
-	p->listener = listener_start(p->config.settings, p->socket, &why);
+	p->listener =
+	    listener_start(p->config.settings, p->socket, p->was_handed, &why);
 	p->socket = -1;
 	return p->listener == NULL ? fail(p, 1, why.message) : 0;
 }

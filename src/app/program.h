@@ -27,6 +27,7 @@ struct program {
 	bool logs_to_file;
 	pthread_t main_thread;
 	int socket;	   /* bound, till the listener has it; or -1 */
+	bool was_handed;   /* the socket, by the service manager */
 	char *socket_file; /* our own unix socket, or NULL */
 	struct demo *demo;
 	int demo_port;

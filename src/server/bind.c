@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Makes the listening socket.  Knows no HTTP. */
+#define _GNU_SOURCE /* SO_ATTACH_FILTER */
 #include "server/bind.h"
 
 #include <errno.h>
@@ -11,6 +12,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#if defined(__linux__) && !defined(PORTABLE)
+#include <linux/filter.h>
+#endif
 
 #include "wire/fault.h"
 
@@ -103,6 +107,33 @@ bind_open(const char *host, int port, struct fault *why)
 		    strerror(errno));
 	freeaddrinfo(found);
 	return fd;
+}
+
+void
+bind_refuse(int fd)
+{
+#if defined(__linux__) && !defined(PORTABLE)
+	/* What the socket's filter sees begins with the TCP header, of IPv6,
+	 * too.  Accepted sockets inherit it: no SYN is for them. */
+	static struct sock_filter drop_syn[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags */
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, ~0u),
+	};
+	static const struct sock_fprog filter = { 4, drop_syn };
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	if (domain == AF_UNIX) /* of TCP this would reset the queue */
+		(void)shutdown(fd, SHUT_RD);
+	else
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+#else
+	(void)fd;
+#endif
 }
 
 void

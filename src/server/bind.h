@@ -14,6 +14,13 @@ struct fault;
  */
 int bind_open(const char *host, int port, struct fault *why);
 
+/*
+ * Lets nobody connect any more; who has, still waits to be accepted.  Of TCP
+ * the attempts go unheard, so that clients repeat them, after a second, and
+ * meet a closed port.  Linux; elsewhere nothing happens.
+ */
+void bind_refuse(int fd);
+
 /* "http://127.0.0.1:3000", "http://[::1]:3000" or "unix:/path" of a bound
  * socket. */
 void bind_name(int fd, char *out, size_t cap);

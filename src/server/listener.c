@@ -42,14 +42,13 @@
 #define OVERLOAD_SLOTS 64
 /* After a drain: how long cancelled streams get to say so. */
 #define CANCEL_GRACE_MS 3000
-/* At a drain: how long the library may take to tell of one it has accepted, a
- * connection of the last second to ask, and an upload or an answer whose
- * request is over to show life. */
-#define ACCEPTED_GRACE_MS 50
-#define NEWCOMER_MS	  1000
-#define NEWCOMER_GRACE_MS 400
-#define LEAVE_GRACE_MS	  1000
-#define DRAIN_LOOK_MS	  5
+/* At a drain: how long who is connecting may take to have done so (and the
+ * library to tell of one it has accepted), who has connected to ask, and an
+ * upload or an answer whose request is over to show life. */
+#define HANDSHAKE_MS   50
+#define NEWCOMER_MS    1000
+#define LEAVE_GRACE_MS 1000
+#define DRAIN_LOOK_MS  5
 /* Where there is no descriptor for one more connection: how long all wait, and
  * how often the log says so. */
 #define NO_ROOM_PAUSE_MS 100
@@ -58,6 +57,7 @@
 struct connection {
 	struct connection *prev, *next;
 	int fd;
+	bool asks;	   /* a head has come in part */
 	bool busy;	   /* an exchange runs on it */
 	bool has_asked;	   /* before that one */
 	bool over;	   /* came in over the limit */
@@ -69,11 +69,13 @@ struct listener {
 	struct server *server;
 	struct MHD_Daemon *daemon;
 	int fd;
+	bool is_shared; /* fd, with the service manager */
 	char address[256];
 	int max_connections;
 	pthread_mutex_t lock; /* of the list below */
 	struct connection *connections;
 	int n_connections;
+	unsigned n_told, n_let_in; /* ever; of the latter at a drain */
 	pthread_t reaper;
 	pthread_cond_t stop; /* with the lock: the reaper is to end */
 	bool reaping;
@@ -93,6 +95,7 @@ add_connection(struct listener *l, struct connection *c)
 	if (c->next != NULL)
 		c->next->prev = c;
 	l->connections = c;
+	l->n_told++;
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -149,6 +152,7 @@ mark_busy(struct listener *l, struct connection *c, bool busy)
 	pthread_mutex_lock(&l->lock);
 	c->has_asked |= c->busy;
 	c->busy = busy;
+	c->asks = false;
 	c->life_ms = server_now_ms();
 	pthread_mutex_unlock(&l->lock);
 }
@@ -162,6 +166,23 @@ close_idle_connections(struct listener *l, long idle_ms)
 	for (struct connection *c = l->connections; c != NULL; c = c->next)
 		if (!c->busy && c->fd != -1 && now - c->life_ms >= idle_ms)
 			shutdown(c->fd, SHUT_RDWR);
+}
+
+/*
+ * Closes those that ask nothing.  A request may have come that its thread has
+ * not read yet: such a connection is left alone, and of the others the reading
+ * side is closed, which on Linux loses nothing that comes before the library
+ * sees it.  Under the lock.
+ */
+static void
+let_idle_go(struct listener *l)
+{
+	char byte;
+
+	for (struct connection *c = l->connections; c != NULL; c = c->next)
+		if (!c->busy && !c->asks && c->fd != -1 &&
+		    recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+			shutdown(c->fd, SHUT_RD);
 }
 
 /* After the last request of a while: what it left behind goes back. */
@@ -223,6 +244,22 @@ stop_reaper(struct listener *l)
 }
 
 /* -- exchanges ------------------------------------------------------------ */
+
+/* The first line of a head has come. */
+static void *
+on_first_line(void *cookie, const char *url, struct MHD_Connection *connection)
+{
+	struct listener *l = cookie;
+	struct connection *c = connection_of(connection);
+
+	(void)url;
+	if (c != NULL) {
+		pthread_mutex_lock(&l->lock);
+		c->asks = true;
+		pthread_mutex_unlock(&l->lock);
+	}
+	return NULL; /* no exchange yet */
+}
 
 /* The head is complete: lets the request in or refuses it. */
 static enum MHD_Result
@@ -405,6 +442,7 @@ start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l,
 	    MHD_OPTION_EXTERNAL_LOGGER, on_library_log, l,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_first_line, l,
 	    MHD_OPTION_LISTEN_SOCKET, l->fd,
 	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,
@@ -424,7 +462,7 @@ start_daemon(struct listener *l, const struct settings *s, struct fault *why)
 }
 
 struct listener *
-listener_start(struct settings *s, int fd, struct fault *why)
+listener_start(struct settings *s, int fd, bool is_shared, struct fault *why)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -436,6 +474,7 @@ listener_start(struct settings *s, int fd, struct fault *why)
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->stop, NULL);
 	l->fd = fd;
+	l->is_shared = is_shared;
 	bind_name(l->fd, l->address, sizeof(l->address));
 	if ((l->max_connections = connection_limit(s, why)) == -1)
 		goto fail;
@@ -480,9 +519,8 @@ listener_reload(struct listener *l, struct settings *s)
 
 /* Who waits in the queue has connected as it seems to him: he is let in. */
 static void
-close_listening(struct listener *l)
+let_in_waiting(struct listener *l)
 {
-	MHD_quiesce_daemon(l->daemon); /* the library takes in no more */
 	for (int i = 0; i < l->max_connections; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
@@ -490,31 +528,59 @@ close_listening(struct listener *l)
 
 		if (fd == -1)
 			break;
-		MHD_add_connection(
-		    l->daemon, fd, (struct sockaddr *)&peer, len);
+		if (MHD_add_connection(l->daemon, fd, (struct sockaddr *)&peer,
+			len) == MHD_YES)
+			l->n_let_in++;
 	}
+}
+
+/*
+ * Closing resets who connects between the last look into the queue and that:
+ * so nobody can any more, before.  Behind a shared socket it is the queue of
+ * the next instance, and stays as it is.
+ */
+static void
+close_listening(struct listener *l)
+{
+	MHD_quiesce_daemon(l->daemon); /* the library takes in no more */
+	pthread_mutex_lock(&l->lock);
+	l->n_let_in = l->n_told;
+	pthread_mutex_unlock(&l->lock);
+	let_in_waiting(l);
+	if (!l->is_shared)
+		bind_refuse(l->fd);
+	poll(NULL, 0, HANDSHAKE_MS);
+	if (!l->is_shared)
+		let_in_waiting(l);
 	close(l->fd);
 	l->fd = -1;
 }
 
+/* Whether somebody has connected and may still ask, or the library has yet to
+ * tell of one that was let in. */
 static bool
 has_newcomers(struct listener *l)
 {
 	long long since = server_now_ms() - NEWCOMER_MS;
-	bool found = false;
+	bool found;
 
 	pthread_mutex_lock(&l->lock);
+	found = l->n_told < l->n_let_in;
 	for (struct connection *c = l->connections; c != NULL; c = c->next)
 		found |= !c->busy && !c->has_asked && c->life_ms > since;
 	pthread_mutex_unlock(&l->lock);
 	return found;
 }
 
-/* Whether exchanges run; `life_ms` becomes the last sign of one, if later. */
+/*
+ * Whether connections are left; `life_ms` becomes the last sign of an
+ * exchange, if later.  Once none runs the idle ones go, too: until then they
+ * are told to try again elsewhere.
+ */
 static bool
-has_busy_connections(struct listener *l, long long *life_ms)
+has_connections(struct listener *l, long long *life_ms)
 {
-	bool busy = false;
+	bool busy = false, left;
 
 	pthread_mutex_lock(&l->lock);
 	for (struct connection *c = l->connections; c != NULL; c = c->next) {
@@ -522,8 +588,11 @@ has_busy_connections(struct listener *l, long long *life_ms)
 		if (c->busy && c->life_ms > *life_ms)
 			*life_ms = c->life_ms;
 	}
+	if (!busy)
+		let_idle_go(l);
+	left = l->connections != NULL;
 	pthread_mutex_unlock(&l->lock);
-	return busy;
+	return left;
 }
 
 /*
@@ -544,7 +613,7 @@ let_requests_end(struct listener *l, long long end, int wake_fd)
 			return false;
 		if (server_is_busy(l->server))
 			life = server_now_ms();
-	} while (has_busy_connections(l, &life) &&
+	} while (has_connections(l, &life) &&
 		 server_now_ms() < (life < end ? life : end) + LEAVE_GRACE_MS);
 	return true;
 }
@@ -552,15 +621,16 @@ let_requests_end(struct listener *l, long long end, int wake_fd)
 void
 listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 {
+	struct pollfd p = { .fd = wake_fd, .events = POLLIN };
 	long long now = server_now_ms(), end = now + timeout_ms;
 
 	atomic_store(&l->server->draining, true);
 	close_listening(l);
-	do
-		poll(NULL, 0, ACCEPTED_GRACE_MS);
-	while (has_newcomers(l) && server_now_ms() < now + NEWCOMER_GRACE_MS);
+	while (has_newcomers(l) && server_now_ms() < now + NEWCOMER_MS &&
+	       poll(&p, 1, DRAIN_LOOK_MS) == 0)
+		continue;
 	pthread_mutex_lock(&l->lock);
-	close_idle_connections(l, 0);
+	let_idle_go(l);
 	pthread_mutex_unlock(&l->lock);
 	if (!let_requests_end(l, end, wake_fd)) {
 		server_cancel_jobs(l->server);

@@ -7,6 +7,8 @@
  * listener.c and exchange.c are the only files that know the library.
  */
 
+#include <stdbool.h>
+
 struct fault;
 struct listener;
 struct model_list;
@@ -14,10 +16,11 @@ struct settings;
 
 /*
  * Serves at a socket that listens; it is closed at the end, also where this
- * fails.  Holds the settings.  All signals must be blocked already.
- * NULL with `why`.
+ * fails.  A shared one is open elsewhere, too, and goes on taking connections.
+ * Holds the settings.  All signals must be blocked already.  NULL with `why`.
  */
-struct listener *listener_start(struct settings *s, int fd, struct fault *why);
+struct listener *
+listener_start(struct settings *s, int fd, bool is_shared, struct fault *why);
 
 /* "http://127.0.0.1:3000", "http://[::1]:3000" or "unix:/path". */
 const char *listener_address(const struct listener *l);

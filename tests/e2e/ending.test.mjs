@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The end of the program: SIGTERM lets requests finish, not for ever.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble, readStream, textOf } from './lib/anthropic.mjs';
 import { between, seen, silentAfter, stream } from './lib/between.mjs';
 import { answers, assertError, assertMessage, get, message, open, rawRequest } from './lib/http.mjs';
+import { MAY_RESET } from './lib/proxy.mjs';
 import { SLACK, deferred, sleep, until } from './lib/time.mjs';
 import { DONE, chunk, sayOk, startEvents, usageChunk } from './lib/upstream.mjs';
 
@@ -167,6 +171,87 @@ test('who waited to be accepted when SIGTERM came is served', async () => {
 		for (let i = 0; i < 20; i++) socks.push(await connect(proxy.port));
 		for (const s of socks) s.write(question);
 		proxy.signal('SIGTERM');
+		proxy.signal('SIGCONT');
+		for (const s of socks) {
+			await s.gone;
+			assert.match(s.text, /^HTTP\/1\.1 200 /);
+		}
+		await proxy.ended;
+	});
+});
+
+// Closing a listening socket resets who is in its queue by then.
+const health = rawRequest('GET', '/health', { headers: { Connection: 'close' } });
+const tryHealth = (to) =>
+	new Promise((resolve) => {
+		const s = net.connect(to);
+		let text = '',
+			code = '';
+		s.on('connect', () => s.write(health));
+		s.on('data', (d) => {
+			text += d;
+		});
+		s.on('error', (err) => {
+			code = err.code;
+		});
+		s.on('close', () => {
+			if (['ECONNREFUSED', 'ENOENT'].includes(code)) resolve('refused');
+			else if (/^HTTP\/1\.1 (200|503) [^]*\r\n\r\n\S+\n$/.test(text)) resolve('answered');
+			else resolve(`lost: ${code} ${text}`);
+		});
+	});
+
+for (const [kind, host] of [
+	['IPv4', '127.0.0.1'],
+	['IPv6', '::1'],
+	['a unix socket', 'unix:'],
+])
+	test(`whoever could connect while it ends is answered: ${kind}`, { skip: MAY_RESET }, async () => {
+		const folder = mkdtempSync(join(tmpdir(), 'anthropic-proxy-ending-'));
+		const how = {},
+			clients = [];
+		const client = async (to) => {
+			for (let one = ''; one !== 'refused'; ) {
+				one = await tryHealth(to);
+				how[one] = (how[one] ?? 0) + 1;
+			}
+		};
+		try {
+			for (let round = 0; round < 10; round++) {
+				const path = join(folder, `${round}`);
+				const HOST = host === 'unix:' ? host + path : host;
+				await between(sayOk, { HOST }, async (proxy) => {
+					const to = host === 'unix:' ? { path } : { host, port: proxy.port };
+					for (let i = 0; i < 24; i++) clients.push(client(to));
+					await sleep(100);
+					proxy.signal('SIGTERM');
+					await proxy.ended;
+				});
+			}
+			await Promise.all(clients); // some try again after a second
+		} finally {
+			rmSync(folder, { recursive: true, force: true });
+		}
+		assert.deepEqual(Object.keys(how).sort(), ['answered', 'refused'], JSON.stringify(how));
+		assert.ok(how.answered > 240, JSON.stringify(how));
+	});
+
+// Where the machine is slow, requests wait to be read for longer than a newcomer
+// has: the proxy stands still till that is over.
+test('whose request has come but is not read yet is served', async () => {
+	await between(sayOk, {}, async (proxy) => {
+		const socks = [],
+			at = question.indexOf('\r\n') + 9;
+		for (let i = 0; i < 40; i++) socks.push(await connect(proxy.port));
+		await sleep(50);
+		proxy.signal('SIGTERM');
+		await sleep(200);
+		for (const s of socks.slice(20)) s.write(question.slice(0, at));
+		await sleep(100);
+		proxy.signal('SIGSTOP');
+		for (const s of socks.slice(0, 20)) s.write(question);
+		for (const s of socks.slice(20)) s.write(question.slice(at));
+		await sleep(1200);
 		proxy.signal('SIGCONT');
 		for (const s of socks) {
 			await s.gone;

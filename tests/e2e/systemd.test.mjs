@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { start } from './lib/children.mjs';
-import { get, post } from './lib/http.mjs';
+import { assertMessage, get, message, post } from './lib/http.mjs';
 import { BINARY } from './lib/proxy.mjs';
-import { until } from './lib/time.mjs';
-import { startUpstream } from './lib/upstream.mjs';
+import { deferred, sleep, until } from './lib/time.mjs';
+import { sayOk, startUpstream } from './lib/upstream.mjs';
 
 // Prints each datagram as one line; Node has no sockets of this kind.
 const MANAGER = String.raw`
@@ -97,6 +97,57 @@ async function asService(address, folder) {
 		await upstream.stop();
 	}
 }
+
+// As the manager does: it keeps the socket, and starts the next one when the first
+// has ended.
+test('who comes to a handed-over socket while one ends is served by the next', async () => {
+	const release = deferred();
+	const upstream = await startUpstream(async (call, res) => {
+		if (call.json.model === 'held') await release.promise;
+		sayOk(call, res);
+	});
+	const listening = net.createServer().listen(0, '127.0.0.1');
+	await new Promise((r) => listening.once('listening', r));
+	const url = `http://127.0.0.1:${listening.address().port}`;
+	const serve = `sh -c 'echo "pid $$"; LISTEN_PID=$$ exec "$0"' "$0"`;
+	const child = start('sh', ['-c', `${serve}; ${serve}`, BINARY], {
+		env: {
+			PATH: process.env.PATH,
+			LISTEN_FDS: '1',
+			UPSTREAM_BASE_URL: upstream.url,
+			UPSTREAM_API_KEY: 'sk-up',
+		},
+		stdio: ['ignore', 'pipe', 'pipe', listening._handle.fd],
+	});
+	let log = '';
+	for (const from of [child.stdout, child.stderr]) from.on('data', (d) => (log += d));
+	const ended = new Promise((r) => child.on('close', (...how) => r(how)));
+	const pids = () => Array.from(log.matchAll(/^pid (\d+)$/gm), (m) => Number(m[1]));
+	try {
+		await until(() => log.includes('listening on'), 5000, 'the first');
+		listening.close();
+		const held = post(url, message({ model: 'held' }));
+		await until(() => upstream.chats().length === 1, 5000, 'a request');
+		process.kill(pids()[0], 'SIGTERM');
+		await until(() => log.includes('stopping'), 5000, 'its end');
+		await sleep(100);
+		const later = Array.from({ length: 5 }, () => post(url, message()));
+		await sleep(100);
+		assert.equal(upstream.chats().length, 1);
+		release.resolve();
+		for (const r of await Promise.all([held, ...later])) assertMessage(r);
+		assert.equal(pids().length, 2, log);
+		process.kill(pids()[1], 'SIGTERM');
+		assert.deepEqual(await ended, [0, null], log);
+	} finally {
+		for (const pid of pids())
+			try {
+				process.kill(pid, 'SIGKILL');
+			} catch {} // it has ended
+		listening.close();
+		await upstream.stop();
+	}
+});
 
 for (const kind of ['a path', 'an abstract name'])
 	test(`the manager hears of start, reload and end by ${kind}`, async () => {
