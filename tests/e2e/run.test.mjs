@@ -478,7 +478,7 @@ test('a proxy that is lost is told of at the end', async () => {
 			if (!comm.startsWith('anthropic-proxy')) continue;
 			process.kill(pid, 'SIGKILL');
 			// its sockets are closed a little before it is dead
-			for (let i = 0; i < 100 && existsSync(`/proc/${pid}`); i++) await sleep(20);
+			for (let i = 0; i < 500 * SLACK && existsSync(`/proc/${pid}`); i++) await sleep(20);
 		}
 		assert.ok(await isGone(url));
 		r.child.stdin.end('\n');
