@@ -150,7 +150,8 @@ cJSON *json_text_item(const char *text);
 
 /*
  * Each adds a member and returns false when out of memory (then nothing is
- * added).  `body` is an escaped body, `text` is escaped, `raw` is JSON text.
+ * added).  `key` is not copied and must outlive the object: a literal.
+ * `body` is an escaped body, `text` is escaped, `raw` is JSON text.
  * json_add() takes the item, also when it fails; NULL gives false.  So does a
  * NULL object.
  */

@@ -14,26 +14,38 @@
 #include "wire/jsonscan.h"
 #include "wire/utf8.h"
 
+/*
+ * An item with room for its text behind it, in one piece of memory: to cJSON
+ * that is a text of somebody else's, which it does not free.
+ */
+static cJSON *
+new_item(int type, size_t text_size)
+{
+	cJSON *item = cJSON_malloc(sizeof(*item) + text_size);
+
+	if (item == NULL)
+		return NULL;
+	*item = (cJSON){ .type = type | cJSON_IsReference,
+		.valuestring = (char *)(item + 1) };
+	return item;
+}
+
 /* An item that prints these bytes; `quoted` puts quotes around them. */
 static cJSON *
 raw_item(const char *text, size_t len, bool quoted)
 {
-	cJSON *item = cJSON_CreateNull();
-	char *copy = cJSON_malloc(len + 3);
+	cJSON *item = new_item(cJSON_Raw, len + 3);
+	char *copy;
 
-	if (item == NULL || copy == NULL) {
-		cJSON_Delete(item);
-		cJSON_free(copy);
+	if (item == NULL)
 		return NULL;
-	}
+	copy = item->valuestring;
 	copy[0] = '"';
 	if (len > 0)
 		memcpy(copy + quoted, text, len);
 	if (quoted)
 		copy[1 + len] = '"';
 	copy[len + 2 * (size_t)quoted] = '\0';
-	item->type = cJSON_Raw;
-	item->valuestring = copy;
 	return item;
 }
 
@@ -71,9 +83,14 @@ json_text_item(const char *text)
 {
 	size_t len = strlen(text);
 	struct buf whole;
+	cJSON *item;
 
-	if (utf8_is_valid(text, len))
-		return cJSON_CreateString(text);
+	if (utf8_is_valid(text, len)) {
+		item = new_item(cJSON_String, len + 1);
+		if (item != NULL)
+			memcpy(item->valuestring, text, len + 1);
+		return item;
+	}
 	buf_init(&whole, JSON_TEXT_CEILING);
 	json_escape(&whole, text, len);
 	return item_of_buf(&whole);
@@ -83,7 +100,7 @@ bool
 json_add(cJSON *object, const char *key, cJSON *item)
 {
 	if (object != NULL && item != NULL &&
-	    cJSON_AddItemToObject(object, key, item))
+	    cJSON_AddItemToObjectCS(object, key, item))
 		return true;
 	cJSON_Delete(item);
 	return false;

@@ -212,6 +212,36 @@ adding_to_nothing_or_nothing_leaks_nothing(void **state)
 	cJSON_Delete(o);
 }
 
+/* An item's text is not a piece of memory of its own. */
+static void
+a_built_item_may_be_moved_replaced_and_copied(void **state)
+{
+	cJSON *o = cJSON_CreateObject(), *p = cJSON_CreateObject(), *copy;
+	struct buf b;
+
+	(void)state;
+	assert_true(json_add_text(o, "a", "x\n"));
+	assert_true(json_add_body(
+	    o, "b", (struct json_slice){ "y\\n", strlen("y\\n") }));
+	assert_true(json_add_int(o, "c", 7));
+	copy = cJSON_Duplicate(o, true);
+	assert_non_null(copy);
+	assert_true(
+	    cJSON_ReplaceItemInObjectCaseSensitive(o, "a", json_raw("[1]", 3)));
+	cJSON_DeleteItemFromObjectCaseSensitive(o, "c");
+	assert_true(cJSON_AddItemToObject(
+	    p, "d", cJSON_DetachItemFromObjectCaseSensitive(o, "b")));
+	assert_true(json_add(o, "p", p));
+	buf_init(&b, 1000);
+	assert_int_equal(json_print(o, &b), 0);
+	cJSON_Delete(o);
+	assert_int_equal(json_print(copy, &b), 0);
+	cJSON_Delete(copy);
+	holds(&b, "{\"a\":[1],\"p\":{\"d\":\"y\\n\"}}"
+		  "{\"a\":\"x\\n\",\"b\":\"y\\n\",\"c\":7}");
+	buf_clear(&b);
+}
+
 static void
 printing_appends_and_respects_the_ceiling(void **state)
 {
@@ -295,6 +325,7 @@ main(void)
 		    every_code_unit_survives_being_decoded_and_escaped),
 		cmocka_unit_test(a_built_tree_prints_what_was_put_in),
 		cmocka_unit_test(adding_to_nothing_or_nothing_leaks_nothing),
+		cmocka_unit_test(a_built_item_may_be_moved_replaced_and_copied),
 		cmocka_unit_test(printing_appends_and_respects_the_ceiling),
 		cmocka_unit_test(the_estimate_of_a_print_is_never_too_small),
 		cmocka_unit_test(utf8_is_cut_at_borders_only),

@@ -471,8 +471,8 @@ messages_add(struct conversion *c, cJSON *body, struct fault *why)
 
 	buf_init(&w.result, TEXT_CEILING);
 	buf_init(&w.waiting, TEXT_CEILING);
-	w.messages = cJSON_AddArrayToObject(body, "messages");
-	if (w.messages == NULL) {
+	w.messages = cJSON_CreateArray();
+	if (!json_add(body, "messages", w.messages)) {
 		fault_no_memory(why);
 		goto out;
 	}

@@ -262,6 +262,7 @@ add_extra(const struct conversion *c, cJSON *body)
 {
 	const cJSON *member, *stream;
 	cJSON *item;
+	bool is_there;
 
 	cJSON_ArrayForEach(member, c->ctx->extra_body) {
 		struct json_slice raw = json_slice(c->ctx->extra_doc, member);
@@ -269,16 +270,14 @@ add_extra(const struct conversion *c, cJSON *body)
 		item = json_raw(raw.text, raw.len);
 		if (item == NULL)
 			return false;
-		if (cJSON_HasObjectItem(body, member->string) &&
-		    json_get(body, member->string) != NULL) {
-			if (!cJSON_ReplaceItemInObjectCaseSensitive(
-				body, member->string, item)) {
-				cJSON_Delete(item);
-				return false;
-			}
-		} else if (!json_add(body, member->string, item)) {
-			return false;
-		}
+		is_there = json_get(body, member->string) != NULL;
+		if (is_there
+			? cJSON_ReplaceItemInObjectCaseSensitive(
+			      body, member->string, item)
+			: cJSON_AddItemToObject(body, member->string, item))
+			continue;
+		cJSON_Delete(item);
+		return false;
 	}
 	stream = json_get(c->ctx->extra_body, "stream");
 	if (stream != NULL)
