@@ -21,12 +21,25 @@
 #define MAX_LINE_BYTES	 ((size_t)4 * 1024 * 1024)
 #define USUAL_LINE_BYTES 600
 
+/* What stands around a key. */
+struct form {
+	char before[8], behind[8];
+	unsigned char before_len, behind_len;
+	bool is_json, has_colour;
+};
+
+static const struct form plain = { " ", "=", 1, 1, false, false },
+			 coloured = { " \033[2m", "=\033[0m", 5, 5, false,
+				 true },
+			 json = { ",\"", "\":", 2, 2, true, false };
+
 /* Written at start and on SIGHUP while any thread may log. */
 static atomic_int log_fd = STDERR_FILENO;
-static atomic_bool log_json, log_debug, log_colour;
+static _Atomic(const struct form *) log_form = &plain;
+static atomic_bool log_debug;
 static char *log_path; /* only the main thread opens */
 
-static _Thread_local char request[64];
+static _Thread_local const char *request; /* or NULL */
 
 static const struct {
 	const char *name, *colour;
@@ -58,33 +71,57 @@ is_unprintable(uint32_t code)
 	       (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
 }
 
-/* Both forms quote alike, so that one reader can take either. */
+/* How many bytes stand for themselves between quotes: a run of ASCII. */
+static size_t
+plain_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= ' ' && text[n] < 0x7F && text[n] != '"' &&
+	       text[n] != '\\')
+		n++;
+	return n;
+}
+
+/* Appends one character, or the byte that is none; returns its bytes. */
+static size_t
+put_char(struct buf *line, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t taken = utf8_char_len(p, len);
+	uint32_t code;
+
+	if (taken == 0) {
+		BUF_ADD_LIT(line, "\\ufffd");
+		return 1;
+	}
+	code = code_of(p, taken);
+	if (code == '\n') {
+		BUF_ADD_LIT(line, "\\n");
+	} else if (code == '\t') {
+		BUF_ADD_LIT(line, "\\t");
+	} else if (is_unprintable(code)) {
+		buf_printf(line, "\\u%04x", (unsigned)code);
+	} else {
+		if (taken == 1) /* a quote or a backslash */
+			buf_add_char(line, '\\');
+		buf_add(line, text, taken);
+	}
+	return taken;
+}
+
+/* All forms quote alike, so that one reader can take any. */
 static void
 put_quoted(struct buf *line, const char *text, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)text;
-	uint32_t code;
-	size_t taken;
+	size_t n;
 
 	buf_add_char(line, '"');
-	for (size_t i = 0; i < len; i += taken) {
-		taken = utf8_char_len(p + i, len - i);
-		code = taken == 0 ? 0 : code_of(p + i, taken);
-		if (taken == 0) {
-			BUF_ADD_LIT(line, "\\ufffd");
-			taken = 1;
-		} else if (code == '\n') {
-			BUF_ADD_LIT(line, "\\n");
-		} else if (code == '\t') {
-			BUF_ADD_LIT(line, "\\t");
-		} else if (is_unprintable(code)) {
-			buf_printf(line, "\\u%04x", (unsigned)code);
-		} else {
-			if (code == '"' || code == '\\')
-				buf_add_char(line, '\\');
-			buf_add(line, p + i, taken);
-		}
-	}
+	for (; len > 0; text += n, len -= n)
+		if ((n = plain_len(text, len)) > 0)
+			buf_add(line, text, n);
+		else
+			n = put_char(line, text, len);
 	buf_add_char(line, '"');
 }
 
@@ -94,80 +131,89 @@ is_bare(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i], low = (char)(c | 0x20);
 
-		if ((low < 'a' || low > 'z') && (c < '0' || c > '9') &&
-		    (c == '\0' || strchr("._:/@%+,-*()[]~", c) == NULL))
+		/* from ( to : are ()*+,-./ and the digits */
+		if ((low < 'a' || low > 'z') && (c < '(' || c > ':') &&
+		    (c == '\0' || strchr("_@%[]~", c) == NULL))
 			return false;
 	}
 	return len > 0;
 }
 
+/* Keys are ours: they need no quoting. */
 static void
-put_key(struct buf *line, const char *key, bool json)
+put_key(struct buf *line, const struct form *form, const char *key)
 {
-	if (line->len > (json ? 1 : 0))
-		buf_add_char(line, json ? ',' : ' ');
-	if (json) {
-		put_quoted(line, key, strlen(key));
-		buf_add_char(line, ':');
+	size_t len = strlen(key);
+	char *at = buf_reserve(line, len + sizeof(*form));
+
+	if (at == NULL)
 		return;
-	}
-	if (atomic_load(&log_colour))
-		BUF_ADD_LIT(line, "\033[2m");
-	buf_add_str(line, key);
-	buf_add_char(line, '=');
-	if (atomic_load(&log_colour))
-		BUF_ADD_LIT(line, "\033[0m");
+	memcpy(at, form->before, sizeof(form->before));
+	at += form->before_len;
+	memcpy(at, key, len);
+	memcpy(at + len, form->behind, sizeof(form->behind));
+	buf_commit(line, form->before_len + len + form->behind_len);
+}
+
+/* A value that is bare. */
+static void
+put_word(struct buf *line, const struct form *form, const char *key,
+    const char *word)
+{
+	put_key(line, form, key);
+	if (form->is_json)
+		buf_add_char(line, '"');
+	buf_add_str(line, word);
+	if (form->is_json)
+		buf_add_char(line, '"');
 }
 
 static void
-put_text(struct buf *line, const char *key, const char *text, bool json)
+put_text(struct buf *line, const struct form *form, const char *key,
+    const char *text)
 {
 	size_t len = strlen(text);
 
-	put_key(line, key, json);
+	put_key(line, form, key);
 	if (len > MAX_VALUE_BYTES)
 		len = utf8_cut(text, MAX_VALUE_BYTES);
-	if (!json && is_bare(text, len))
+	if (!form->is_json && is_bare(text, len))
 		buf_add(line, text, len);
 	else
 		put_quoted(line, text, len);
 }
 
-/* Overwrites the digits that end at `end`. */
+/* The day changes rarely, and so does the second where much is logged. */
 static void
-set_digits(char *end, long value)
+put_time(struct buf *line, const struct form *form)
 {
-	for (; end[-1] == '0'; value /= 10)
-		*--end = (char)('0' + value % 10);
-}
-
-static void
-put_time(struct buf *line, bool json)
-{
-	char text[] = "-0000-00-00T00:00:00.000Z";
+	static _Thread_local char text[sizeof("0000-00-00T00:00:00.000Z")];
+	static _Thread_local time_t second;
 	struct timespec now;
 	struct tm utc;
+	long ms;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	set_digits(text + 5, utc.tm_year + 1900L);
-	set_digits(text + 8, utc.tm_mon + 1);
-	set_digits(text + 11, utc.tm_mday);
-	set_digits(text + 14, utc.tm_hour);
-	set_digits(text + 17, utc.tm_min);
-	set_digits(text + 20, utc.tm_sec);
-	set_digits(text + 24, now.tv_nsec / 1000000);
-	put_text(line, "ts", text + 1, json);
+	if (now.tv_sec != second || text[0] == '\0') {
+		second = now.tv_sec;
+		gmtime_r(&second, &utc);
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+	}
+	ms = now.tv_nsec / 1000000;
+	text[20] = (char)('0' + ms / 100);
+	text[21] = (char)('0' + ms / 10 % 10);
+	text[22] = (char)('0' + ms % 10);
+	put_word(line, form, "ts", text);
 }
 
 static void
-put_level(struct buf *line, enum log_level level, bool json)
+put_level(struct buf *line, const struct form *form, enum log_level level)
 {
-	if (json || !atomic_load(&log_colour)) {
-		put_text(line, "level", levels[level].name, json);
+	if (!form->has_colour) {
+		put_word(line, form, "level", levels[level].name);
 		return;
 	}
-	put_key(line, "level", false);
+	put_key(line, form, "level");
 	buf_printf(
 	    line, "%s%s\033[0m", levels[level].colour, levels[level].name);
 }
@@ -201,7 +247,7 @@ log_fields(enum log_level level, const char *what,
 {
 	static const char lost[] = "level=error msg=\"out of memory: a log "
 				   "line is lost\"\n";
-	bool json = atomic_load(&log_json);
+	const struct form *form = atomic_load(&log_form);
 	int saved = errno;
 	struct buf line;
 
@@ -209,27 +255,29 @@ log_fields(enum log_level level, const char *what,
 		return;
 	buf_init(&line, MAX_LINE_BYTES);
 	buf_reserve(&line, USUAL_LINE_BYTES);
-	if (json)
-		buf_add_char(&line, '{');
-	put_time(&line, json);
-	put_level(&line, level, json);
-	if (request[0] != '\0')
-		put_text(&line, "req", request, json);
+	put_time(&line, form);
+	put_level(&line, form, level);
+	if (request != NULL)
+		put_word(&line, form, "req", request);
 	if (what != NULL && what[0] != '\0')
-		put_text(&line, "msg", what, json);
+		put_text(&line, form, "msg", what);
 	for (size_t i = 0; i < n; i++) {
 		if (fields[i].text != NULL) {
-			put_text(&line, fields[i].key, fields[i].text, json);
+			put_text(&line, form, fields[i].key, fields[i].text);
 			continue;
 		}
-		put_key(&line, fields[i].key, json);
+		put_key(&line, form, fields[i].key);
 		buf_add_int(&line, fields[i].number);
 	}
-	buf_add_str(&line, json ? "}\n" : "\n");
-	if (line.failed)
+	buf_add_str(&line, form->is_json ? "}\n" : "\n");
+	if (line.failed) {
 		write_line(lost, sizeof(lost) - 1);
-	else
+	} else if (form->is_json) {
+		line.data[0] = '{'; /* not a comma: here it begins */
 		write_line(line.data, line.len);
+	} else {
+		write_line(line.data + 1, line.len - 1);
+	}
 	buf_clear(&line);
 	errno = saved;
 }
@@ -287,19 +335,20 @@ log_open_file(const char *path)
 }
 
 static void
-set_form(bool json, bool debug)
+set_form(bool is_json, bool debug)
 {
-	int fd = atomic_load(&log_fd);
-	const char *plain = getenv("NO_COLOR");
+	const char *no_colour = getenv("NO_COLOR");
+	bool has_colour = isatty(atomic_load(&log_fd)) &&
+			  (no_colour == NULL || *no_colour == '\0');
 
-	atomic_store(&log_json, json);
 	atomic_store(&log_debug, debug);
-	atomic_store(
-	    &log_colour, isatty(fd) && (plain == NULL || *plain == '\0'));
+	atomic_store(&log_form, is_json	     ? &json
+				: has_colour ? &coloured
+					     : &plain);
 }
 
 int
-log_open(const char *path, bool json, bool debug)
+log_open(const char *path, bool is_json, bool debug)
 {
 	char *copy = NULL;
 	int fd = STDERR_FILENO, old = atomic_load(&log_fd);
@@ -314,13 +363,13 @@ log_open(const char *path, bool json, bool debug)
 		close(old);
 	free(log_path);
 	log_path = copy;
-	set_form(json, debug);
+	set_form(is_json, debug);
 	return 0;
 }
 
 /* dup2() exchanges the file under the number that writers hold. */
 int
-log_reopen(int (*open_file)(const char *path), bool json, bool debug)
+log_reopen(int (*open_file)(const char *path), bool is_json, bool debug)
 {
 	int fd, held = atomic_load(&log_fd), saved;
 
@@ -336,7 +385,7 @@ log_reopen(int (*open_file)(const char *path), bool json, bool debug)
 		close(fd);
 		fcntl(held, F_SETFD, FD_CLOEXEC);
 	}
-	set_form(json, debug);
+	set_form(is_json, debug);
 	return 0;
 }
 
@@ -349,7 +398,5 @@ log_debugs(void)
 void
 log_set_request(const char *request_id)
 {
-	request[0] = '\0';
-	if (request_id != NULL)
-		snprintf(request, sizeof(request), "%s", request_id);
+	request = request_id;
 }

@@ -29,7 +29,8 @@ int log_open_file(const char *path);
 int log_reopen(int (*open_file)(const char *path), bool json, bool debug);
 bool log_debugs(void);
 
-/* The request id of the calling thread, shown on its lines; NULL: none. */
+/* The request id of the calling thread, shown on its lines: borrowed until
+ * NULL, none, is set. */
 void log_set_request(const char *request_id);
 
 /* `what` becomes msg; NULL or "": none.  Values are cut at 256 KiB. */

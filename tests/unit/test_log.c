@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
@@ -105,6 +106,38 @@ json_lines_parse_and_hold_the_same(void **state)
 	assert_int_equal(cJSON_GetObjectItem(line, "status")->valueint, -5);
 	cJSON_Delete(line);
 	free(text);
+}
+
+/* The clock as the log has it, without milliseconds; returns its second. */
+static time_t
+tell_time(char out[static 32])
+{
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(out, 32, "\nts=%Y-%m-%dT%H:%M:%S.", &utc);
+	return now;
+}
+
+static void
+each_line_has_its_own_time(void **state)
+{
+	const struct timespec nap = { 0, 20 * 1000 * 1000 };
+	char want[32], text[256] = "\n";
+	time_t began = tell_time(want);
+	int fd;
+
+	(void)state;
+	assert_int_equal(log_open(path, false, false), 0);
+	log_say(LOG_INFO, "one");
+	while (tell_time(want) < began + 1)
+		nanosleep(&nap, NULL);
+	log_say(LOG_INFO, "two");
+	assert_true((fd = open(path, O_RDONLY)) != -1);
+	assert_true(read(fd, text + 1, sizeof(text) - 2) > 0);
+	close(fd);
+	assert_non_null(strstr(text, want));
 }
 
 static void
@@ -251,6 +284,7 @@ main(void)
 		IN_DIR(a_line_has_level_request_message_and_fields),
 		IN_DIR(text_from_outside_cannot_forge_lines_or_move_the_cursor),
 		IN_DIR(json_lines_parse_and_hold_the_same),
+		IN_DIR(each_line_has_its_own_time),
 		IN_DIR(debug_lines_show_only_when_asked_for),
 		IN_DIR(errno_survives),
 		IN_DIR(a_file_is_private_and_no_link_is_followed),
