@@ -62,22 +62,37 @@ journal_free(struct journal *j)
 	free(j);
 }
 
+/* How many of `len` bytes stand as they are: a run of ASCII. */
+static size_t
+plain_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= ' ' && text[n] < 0x7F)
+		n++;
+	return n;
+}
+
 void
 journal_copy(char *out, size_t cap, const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
 	size_t left = strlen(text), at = 0, len, put;
 	const char *from;
 
-	for (; left > 0; p += len, left -= len, at += put) {
-		len = put = utf8_char_len(p, left);
-		from = (const char *)p;
-		if (len == 0 || *p < 0x20 || *p == 0x7F) {
+	for (; left > 0; text += len, left -= len, at += put) {
+		size_t room = cap - 1 - at;
+
+		from = text;
+		len = put = plain_len(text, left < room ? left : room);
+		if (len == 0)
+			len = put =
+			    utf8_char_len((const unsigned char *)text, left);
+		if (len == 0 || iscntrl((unsigned char)*text)) {
 			from = UTF8_REPLACEMENT;
 			put = sizeof(UTF8_REPLACEMENT) - 1;
 			len = 1;
 		}
-		if (put >= cap - at)
+		if (put > room)
 			break;
 		memcpy(out + at, from, put);
 	}
