@@ -130,10 +130,10 @@ secret_random_text(char *out, size_t len)
 	pthread_once(&once, watch_forks);
 	lock_store();
 	while (filled < len) {
-		byte = random_byte();
-		/* 248 = 4 * 62: what lies above would favour some letters. */
-		if (byte < 248)
-			out[filled++] = base62[byte % 62];
+		byte = random_byte() & 63;
+		/* Of 64 the last two go unused: no letter is favoured. */
+		if (byte < 62)
+			out[filled++] = base62[byte];
 	}
 	unlock_store();
 }
