@@ -170,8 +170,8 @@ request_log_end(const struct request_facts *f, const struct attempts *a)
 
 /* -- all others ----------------------------------------------------------- */
 
-void
-request_log_answered(
+static void
+tell_answered(
     struct server *server, struct exchange *x, const struct fault *why)
 {
 	const char *route = routes_name(exchange_path(x));
@@ -187,8 +187,6 @@ request_log_answered(
 	};
 	struct line l = { .n = 0 };
 
-	if (!exchange_claim_log(x))
-		return;
 	if (e.status == 0)
 		e.status = STATUS_CLIENT_LEFT;
 	set_fault(&e, why);
@@ -218,4 +216,12 @@ request_log_answered(
 					     : "refused",
 	    l.fields, l.n);
 	log_set_request(NULL);
+}
+
+void
+request_log_answered(
+    struct server *server, struct exchange *x, const struct fault *why)
+{
+	if (exchange_claim_log(x))
+		tell_answered(server, x, why);
 }
