@@ -37,7 +37,7 @@ struct exchange {
 	struct MHD_Connection *connection;
 	struct settings *settings;
 	char id[32];
-	char *method, *path;
+	const char *path; /* behind the method */
 	int fd;
 	long long started_ms;
 	struct buf body;
@@ -52,19 +52,25 @@ struct exchange {
 	bool (*next)(void *cookie, struct buf *out); /* of events */
 	void (*done)(void *cookie);
 	void *done_cookie; /* for both */
+	char method[];
 };
 
 struct exchange *
 exchange_new(struct MHD_Connection *connection, const char *method,
     const char *path, struct settings *settings)
 {
-	struct exchange *x = calloc(1, sizeof(*x));
+	size_t method_size = strlen(method) + 1, path_size = strlen(path) + 1;
+	struct exchange *x = calloc(1, sizeof(*x) + method_size + path_size);
 	const union MHD_ConnectionInfo *info;
 
-	if (x == NULL)
+	if (x == NULL) {
+		settings_drop(settings);
 		return NULL;
+	}
 	x->connection = connection;
-	x->settings = settings_hold(settings);
+	x->settings = settings;
+	memcpy(x->method, method, method_size);
+	x->path = memcpy(x->method + method_size, path, path_size);
 	x->started_ms = server_now_ms();
 	memcpy(x->id, "req_", 4);
 	secret_random_text(x->id + 4, 24);
@@ -72,12 +78,6 @@ exchange_new(struct MHD_Connection *connection, const char *method,
 	info = MHD_get_connection_info(
 	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	x->fd = info != NULL ? info->connect_fd : -1;
-	x->method = strdup(method);
-	x->path = strdup(path);
-	if (x->method == NULL || x->path == NULL) {
-		exchange_free(x);
-		return NULL;
-	}
 	return x;
 }
 
@@ -92,8 +92,6 @@ exchange_free(struct exchange *x)
 		free(x->headers[i].name);
 	buf_clear(&x->body);
 	settings_drop(x->settings);
-	free(x->method);
-	free(x->path);
 	free(x);
 }
 

@@ -11,7 +11,7 @@
 #include "server/exchange.h"
 #include "wire/buf.h"
 
-/* Holds the settings for the exchange's life.  NULL: no memory. */
+/* Takes the caller's hold on the settings.  NULL: no memory. */
 struct exchange *exchange_new(struct MHD_Connection *connection,
     const char *method, const char *path, struct settings *settings);
 

@@ -265,11 +265,12 @@ on_first_line(void *cookie, const char *url, struct MHD_Connection *connection)
 static enum MHD_Result
 begin_exchange(struct listener *l, struct connection *c, struct exchange *x)
 {
-	struct admission a = { 0 };
-	struct fault why = { 0 };
 	bool draining = atomic_load(&l->server->draining);
+	struct admission a = { 0 };
+	struct fault why;
 	int rc;
 
+	fault_clear(&why);
 	if (draining || c->over)
 		exchange_add_header(x, "connection", "close");
 	rc = c->over ? admit_refuse_overload(&why)
@@ -291,9 +292,10 @@ static enum MHD_Result
 continue_exchange(
     struct listener *l, struct exchange *x, const char *bytes, size_t *len)
 {
-	struct fault why = { 0 };
 	bool goes_on = exchange_take_body(x, bytes, *len);
+	struct fault why;
 
+	fault_clear(&why);
 	*len = 0;
 	if (goes_on && !exchange_was_refused_early(x) &&
 	    exchange_body_failed(x, &why)) {
@@ -314,14 +316,11 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 
 	(void)version;
 	if (x == NULL) {
-		struct settings *s = server_settings(l->server);
-
-		if ((c = connection_of(connection)) != NULL) {
-			x = exchange_new(connection, method, url, s);
-			mark_busy(l, c, true);
-		}
-		settings_drop(s);
-		*context = x;
+		if ((c = connection_of(connection)) == NULL)
+			return MHD_NO;
+		mark_busy(l, c, true);
+		*context = x = exchange_new(
+		    connection, method, url, server_settings(l->server));
 		return x == NULL ? MHD_NO : begin_exchange(l, c, x);
 	}
 	if (*upload_len > 0) {
@@ -344,19 +343,21 @@ on_completed(void *cookie, struct MHD_Connection *connection, void **context,
 {
 	struct listener *l = cookie;
 	struct connection *c = connection_of(connection);
-	struct settings *s = server_settings(l->server);
+	struct exchange *x = *context;
 
 	(void)code;
-	if (*context != NULL)
-		request_log_answered(l->server, *context, NULL);
-	exchange_free(*context);
+	if (x != NULL) {
+		request_log_answered(l->server, x, NULL);
+		/* a stream had its own limit */
+		MHD_set_connection_option(connection,
+		    MHD_CONNECTION_OPTION_TIMEOUT,
+		    (unsigned)(exchange_settings(x)->request_timeout_ms /
+			       1000));
+	}
+	exchange_free(x);
 	*context = NULL;
 	if (c != NULL)
 		mark_busy(l, c, false);
-	/* a stream had its own limit */
-	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
-	    (unsigned)(s->request_timeout_ms / 1000));
-	settings_drop(s);
 }
 
 /* Paths are compared as they came: decoding would let %00 cut them. */
