@@ -41,6 +41,8 @@ see_header(void *cookie, const char *name, const char *value)
 	struct framing *f = cookie;
 
 	f->bytes += strlen(name) + strlen(value) + 4;
+	if (strchr("CcEeTt", name[0]) == NULL)
+		return; /* none of these */
 	if (strcasecmp(name, "content-length") == 0) {
 		f->lengths++;
 		f->length = value;
@@ -164,12 +166,13 @@ static int
 check_key(struct exchange *x, struct fault *why)
 {
 	const struct settings *s = exchange_settings(x);
-	const char *key = exchange_header(x, "x-api-key");
-	const char *bearer = exchange_header(x, "authorization");
 	bool admitted = false, is_page = is_page_path(exchange_path(x));
+	const char *key, *bearer;
 
 	if (s->n_proxy_keys == 0 || is_open_path(exchange_path(x)))
 		return 0;
+	key = exchange_header(x, "x-api-key");
+	bearer = exchange_header(x, "authorization");
 	if (key != NULL)
 		admitted |= secret_admits(s->proxy_keys, s->n_proxy_keys, key);
 	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/admit.h"
 #include "server/capture.h"
@@ -93,17 +94,14 @@ relaying_drop(struct relay *r)
 
 /* -- reading the request -------------------------------------------------- */
 
-static bool
-names_beta(struct exchange *x, const char *beta)
+static void
+see_header(void *cookie, const char *name, const char *value)
 {
-	struct buf all;
-	bool found;
+	bool *interleaves = cookie;
 
-	buf_init(&all, 64 * 1024);
-	exchange_header_all(x, "anthropic-beta", &all);
-	found = strstr(buf_str(&all), beta) != NULL;
-	buf_clear(&all);
-	return found;
+	if (strcasecmp(name, "anthropic-beta") == 0 &&
+	    strstr(value, "interleaved-thinking") != NULL)
+		*interleaves = true;
 }
 
 static const struct json_limits limits = { MAX_DEPTH, MAX_VALUES };
@@ -114,11 +112,11 @@ parse(struct relay *r, bool count_only, struct fault *why)
 	struct request_rules rules = {
 		.json = limits,
 		.count_only = count_only,
-		.interleaved_thinking =
-		    names_beta(r->exchange, "interleaved-thinking"),
 	};
 	const char *extra = r->settings->upstream_body, *body;
 
+	exchange_each_header(
+	    r->exchange, see_header, &rules.interleaved_thinking);
 	exchange_move_body(r->exchange, &r->body);
 	body = buf_str(&r->body);
 	r->in_bytes = r->body.len;
