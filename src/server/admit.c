@@ -222,10 +222,13 @@ admit_refuse_overload(struct fault *why)
 const char *
 admit_client_key(struct exchange *x)
 {
-	const char *bearer = exchange_header(x, "authorization");
-	const char *key = exchange_header(x, "x-api-key");
 	const struct settings *s = exchange_settings(x);
+	const char *bearer, *key;
 
+	if (s->upstream_key != NULL)
+		return NULL;
+	bearer = exchange_header(x, "authorization");
+	key = exchange_header(x, "x-api-key");
 	if (bearer != NULL && strncasecmp(bearer, "bearer ", 7) == 0) {
 		bearer += 7;
 		if (!secret_admits(s->proxy_keys, s->n_proxy_keys, bearer))

@@ -27,7 +27,8 @@ int admit(
 int admit_refuse_overload(struct fault *why);
 
 /* The credential the client means for the upstream, and not for us: Bearer
- * first.  Borrowed from the exchange; NULL if there is none. */
+ * first.  Borrowed from the exchange; NULL if there is none, or if we have one
+ * of our own. */
 const char *admit_client_key(struct exchange *x);
 
 #endif

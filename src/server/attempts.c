@@ -17,7 +17,6 @@
 #include "server/lessons.h"
 #include "server/log.h"
 #include "server/memory.h"
-#include "server/prepare.h"
 #include "server/scales.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -226,7 +225,7 @@ call_upstream(struct attempts *a, const char *url)
 		.url = url,
 		.body = a->sending.data,
 		.body_len = a->sending.len,
-		.client_key = prepare_key(a),
+		.client_key = a->client_key,
 		.want_events = a->translation.upstream_stream,
 		.head = &a->head,
 		.cancel = a->cancel,

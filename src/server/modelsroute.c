@@ -81,8 +81,7 @@ ask_for_one(struct visit *v)
 	struct upstream_call call = {
 		.settings = v->settings,
 		.method = "GET",
-		.client_key =
-		    v->settings->upstream_key != NULL ? NULL : v->client_key,
+		.client_key = v->client_key,
 		.cancel = &v->cancel,
 		.total_timeout_ms = ASK_TIMEOUT_MS,
 	};

@@ -25,12 +25,6 @@
 /* Every model of today holds so much. */
 #define WORTH_ASKING_TOKENS 1000
 
-const char *
-prepare_key(const struct attempts *a)
-{
-	return a->settings->upstream_key != NULL ? NULL : a->client_key;
-}
-
 /*
  * The model's context window in tokens: as set, else as listed; 0.  The list
  * is not asked for on behalf of a prompt that fits any model.
@@ -45,8 +39,7 @@ window(const struct attempts *a, int64_t tokens)
 		if (model_glob(s->context_windows[i].glob, model))
 			return strtoll(s->context_windows[i].model, NULL, 10);
 	if (tokens >= WORTH_ASKING_TOKENS)
-		catalog_refresh(
-		    a->server, (struct settings *)s, prepare_key(a));
+		catalog_refresh(a->server, (struct settings *)s, a->client_key);
 	return catalog_window(a->server->catalog, model);
 }
 

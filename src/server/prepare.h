@@ -16,8 +16,4 @@ int prepare_request(struct attempts *a);
 /* The same once more, after a lesson has bent a->profile. */
 int prepare_again(struct attempts *a);
 
-/* The client's credential, where it is to go up: only if we have no key of
- * our own.  Else NULL. */
-const char *prepare_key(const struct attempts *a);
-
 #endif

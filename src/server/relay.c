@@ -8,7 +8,6 @@
 #include "server/asking.h"
 #include "server/capture.h"
 #include "server/exchange.h"
-#include "server/prepare.h"
 #include "server/ratelimit.h"
 #include "server/relaying.h"
 #include "server/request_log.h"
@@ -100,7 +99,7 @@ count(struct relay *r)
 
 	watch_add(r->server->watch, r->client_fd, &r->cancel);
 	tokens = asking_count(r->server, r->settings, a->translation.body,
-	    prepare_key(a), &r->cancel);
+	    a->client_key, &r->cancel);
 	watch_remove(r->server->watch, r->client_fd, &r->cancel);
 	if (tokens == -1)
 		return a->translation.terms.input_tokens;
