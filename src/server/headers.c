@@ -2,6 +2,7 @@
 /* Headers of both directions.  Knows their names, not how they travel. */
 #include "server/headers.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,61 +241,49 @@ keep(char *place, size_t cap, const char *value, size_t len, bool may_cut)
 	place[len] = '\0';
 }
 
-static void
-keep_ratelimit(
-    struct upstream_head *head, const char *name, const char *value, size_t len)
-{
-	static const char *const what[] = { "limit", "remaining", "reset" };
-	static const char *const of[] = { "requests", "tokens" };
-	char known[48];
+/* What is kept of an answer's head, and where. */
+#define PLACE(text, member, cut)                                               \
+	{                                                                      \
+		.name = text, .len = sizeof(text) - 1,                         \
+		.at = offsetof(struct upstream_head, member),                  \
+		.cap = sizeof(((struct upstream_head *)NULL)->member),         \
+		.may_cut = cut                                                 \
+	}
+#define RATELIMIT(what, i)                                                     \
+	PLACE("x-ratelimit-" what "-requests", ratelimit[i][0], false),        \
+	    PLACE("x-ratelimit-" what "-tokens", ratelimit[i][1], false)
 
-	for (size_t i = 0; i < 3; i++)
-		for (size_t j = 0; j < 2; j++) {
-			snprintf(known, sizeof(known), "x-ratelimit-%s-%s",
-			    what[i], of[j]);
-			if (strcasecmp(name, known) == 0)
-				keep(head->ratelimit[i][j],
-				    sizeof(head->ratelimit[i][j]), value, len,
-				    false);
-		}
-}
+static const struct {
+	char name[32];
+	unsigned short len, at, cap;
+	bool may_cut;
+} places[] = {
+	PLACE("content-type", content_type, true),
+	PLACE("retry-after", retry_after, false),
+	PLACE("retry-after-ms", retry_after_ms, false),
+	PLACE("x-should-retry", should_retry, false),
+	PLACE("x-request-id", request_id, true),
+	RATELIMIT("limit", 0),
+	RATELIMIT("remaining", 1),
+	RATELIMIT("reset", 2),
+};
 
 void
 headers_read_line(struct upstream_head *head, const char *line, size_t len)
 {
-	const struct {
-		const char *name;
-		char *place;
-		size_t cap;
-		bool may_cut;
-	} places[] = {
-		{ "content-type", head->content_type,
-		    sizeof(head->content_type), true },
-		{ "retry-after", head->retry_after, sizeof(head->retry_after),
-		    false },
-		{ "retry-after-ms", head->retry_after_ms,
-		    sizeof(head->retry_after_ms), false },
-		{ "x-should-retry", head->should_retry,
-		    sizeof(head->should_retry), false },
-		{ "x-request-id", head->request_id, sizeof(head->request_id),
-		    true },
-	};
 	const char *colon = memchr(line, ':', len), *value, *end = line + len;
-	char name[48];
 
-	if (colon == NULL || (size_t)(colon - line) >= sizeof(name))
+	if (colon == NULL)
 		return;
-	memcpy(name, line, (size_t)(colon - line));
-	name[colon - line] = '\0';
 	value = colon + 1;
 	while (value < end && (*value == ' ' || *value == '\t'))
 		value++;
 	while (end > value && strchr(" \t\r\n", end[-1]) != NULL)
 		end--;
+	len = (size_t)(colon - line);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (strcasecmp(name, places[i].name) == 0)
-			keep(places[i].place, places[i].cap, value,
+		if (len == places[i].len &&
+		    strncasecmp(line, places[i].name, len) == 0)
+			keep((char *)head + places[i].at, places[i].cap, value,
 			    (size_t)(end - value), places[i].may_cut);
-	if (strncasecmp(name, "x-ratelimit-", 12) == 0)
-		keep_ratelimit(head, name, value, (size_t)(end - value));
 }
