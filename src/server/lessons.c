@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,8 +32,8 @@ struct entry {
 struct lessons {
 	pthread_mutex_t lock;
 	struct entry entries[MAX_ENTRIES]; /* the oldest first */
-	size_t n;
-	char *dir;		   /* NULL: no file */
+	atomic_size_t n; /* read without the lock only to see that it is 0 */
+	char *dir;	 /* NULL: no file */
 	pthread_mutex_t file_lock; /* taken before `lock` */
 	bool has_warned;
 };
@@ -378,11 +379,12 @@ size_t
 lessons_get(struct lessons *l, const char *base, const char *model,
     struct lesson *out, size_t cap)
 {
-	long long now = time(NULL);
+	long long now;
 	size_t n = 0;
 
-	if (model[0] == '\0')
+	if (l->n == 0 || model[0] == '\0')
 		return 0;
+	now = time(NULL);
 	pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < l->n && n < cap; i++)
 		if (is_of(&l->entries[i], base, model) &&
@@ -428,9 +430,12 @@ lessons_add(struct lessons *l, const char *base, const char *model,
 bool
 lessons_prefers_other_url(struct lessons *l, const char *base)
 {
-	long long now = time(NULL);
+	long long now;
 	bool other = false;
 
+	if (l->n == 0)
+		return false;
+	now = time(NULL);
 	pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < l->n; i++)
 		other |= is_of(&l->entries[i], base, "") &&
