@@ -232,7 +232,7 @@ call_upstream(struct attempts *a, const char *url)
 		.max_reply_bytes = a->settings->max_reply_bytes,
 		.on_head = on_head,
 		.on_body = on_body,
-		.on_read = on_read,
+		.on_read = a->deliver != NULL ? on_read : NULL,
 		.on_sent = on_sent,
 		.on_tick = on_tick,
 		.on_head_line = a->capture != NULL ? on_head_line : NULL,

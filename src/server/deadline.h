@@ -27,10 +27,11 @@ struct deadline {
 
 /* The clock stands still until deadline_ask(): connecting has a limit of its
  * own. */
-void deadline_init(struct deadline *d, long first_byte_ms, long idle_ms);
+void deadline_init(
+    struct deadline *d, long first_byte_ms, long idle_ms, long long now_ms);
 
-/* The request leaves; a byte came.  `now_ms` is deadline_now_ms(), which costs
- * enough to be read once for all that is done with an event. */
+/* The request leaves; a byte came.  `now_ms` is deadline_now_ms(), read once
+ * for all that is done with an event. */
 void deadline_ask(struct deadline *d);
 void deadline_byte(struct deadline *d, long long now_ms);
 
@@ -49,7 +50,8 @@ void deadlines_free(struct deadlines *all);
 void deadlines_add(struct deadlines *all, struct deadline *d);
 void deadlines_remove(struct deadlines *all, struct deadline *d);
 
-/* Milliseconds of a clock that is never set. */
+/* Milliseconds of a clock that is never set, and may be some behind: for
+ * limits, not for figures that are shown. */
 long long deadline_now_ms(void);
 
 #endif

@@ -40,8 +40,9 @@ struct run {
 	struct handle *handle;
 	struct deadline deadline;
 	size_t max_reply_bytes, head_bytes, body_bytes;
-	size_t read_bytes; /* of the body, since the last end_read() */
-	long long started, last_tick; /* on deadline_now_ms()'s clock */
+	size_t read_bytes;   /* of the body, since the last end_read() */
+	long long last_tick; /* on deadline_now_ms()'s clock */
+	bool has_come;	     /* a line of the head, since the last look */
 	bool has_head, is_sent, is_stopped, is_late, is_too_large, is_no_http;
 };
 
@@ -66,7 +67,6 @@ end_head(struct run *r)
 {
 	long status = 0;
 	long long now;
-	int rc = 0;
 
 	curl_easy_getinfo(r->handle->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200)
@@ -74,14 +74,13 @@ end_head(struct run *r)
 	r->call->head->status = (int)status;
 	r->has_head = true;
 	now = deadline_now_ms();
+	deadline_byte(&r->deadline, now);
 	if (status < 500)
 		atomic_store(&r->upstream->heard_ms, now);
-	deadline_pause(&r->deadline, now);
 	if (r->call->on_head != NULL)
-		rc = r->call->on_head(r->call->cookie, r->call->head);
-	deadline_resume(&r->deadline);
-	r->is_stopped |= rc == -1;
-	return rc;
+		r->is_stopped |=
+		    r->call->on_head(r->call->cookie, r->call->head) == -1;
+	return r->is_stopped ? -1 : 0;
 }
 
 static size_t
@@ -91,7 +90,7 @@ on_header(char *line, size_t size, size_t len, void *cookie)
 	int rc = 0;
 
 	len *= size;
-	deadline_byte(&r->deadline, deadline_now_ms());
+	r->has_come = true;
 	r->head_bytes += len;
 	if (r->call->on_head_line != NULL && !r->has_head)
 		r->call->on_head_line(r->call->cookie, line, len);
@@ -182,6 +181,9 @@ on_progress(void *cookie, curl_off_t down_total, curl_off_t down,
 	int rc = 0;
 
 	(void)down_total, (void)down, (void)up_total;
+	if (r->has_come)
+		deadline_byte(&r->deadline, now);
+	r->has_come = false;
 	r->is_late |= r->read_bytes == 0 && deadline_is_over(&r->deadline, now);
 	if (r->is_late || handle_is_cancelled(r->handle))
 		return 1;
@@ -240,7 +242,7 @@ judge(struct run *r, CURLcode code, struct upstream_result *result)
 		.curl_error = r->handle->error,
 		.url = r->call->url,
 		.has_asked = r->deadline.asked != 0,
-		.has_answered = r->deadline.answered != 0,
+		.has_answered = r->head_bytes > 0,
 		.connect_timeout_ms = r->call->settings->connect_timeout_ms,
 	};
 
@@ -280,9 +282,6 @@ report(struct run *r, CURLcode code, struct upstream_result *result)
 	result->reused = r->deadline.asked != 0 && connects == 0;
 	atomic_fetch_add(&r->upstream->opened, (unsigned long)connects);
 	atomic_fetch_add(&r->upstream->reused, (unsigned long)result->reused);
-	if (r->deadline.answered != 0)
-		result->first_byte_ms =
-		    (long)(r->deadline.answered - r->started);
 }
 
 static void
@@ -297,12 +296,13 @@ run_init(struct run *r, const struct upstream_call *call, struct handle *h)
 	r->handle = h;
 	r->max_reply_bytes = call->max_reply_bytes > 0 ? call->max_reply_bytes
 						       : s->max_reply_bytes;
-	r->started = r->last_tick = deadline_now_ms();
+	r->last_tick = deadline_now_ms();
 	deadline_init(&r->deadline,
 	    call->first_byte_timeout_ms > 0 ? call->first_byte_timeout_ms
 					    : s->first_byte_timeout_ms,
 	    call->idle_timeout_ms > 0 ? call->idle_timeout_ms
-				      : s->idle_timeout_ms);
+				      : s->idle_timeout_ms,
+	    r->last_tick);
 }
 
 /* The blocking call, reached by cancels and short deadlines. */

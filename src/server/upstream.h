@@ -45,7 +45,8 @@ struct upstream_call {
 	size_t max_reply_bytes; /* inflated; 0: the settings' */
 
 	/* Each runs on the calling thread; -1 ends the call (UPSTREAM_STOPPED).
-	 * on_head comes once, before the first on_body (not for 1xx). */
+	 * on_head comes once, before the first on_body (not for 1xx), and does
+	 * not wait. */
 	int (*on_head)(void *cookie, const struct upstream_head *head);
 	int (*on_body)(void *cookie, const char *bytes, size_t len);
 	/* After the last on_body of a read from the socket: nothing more is
@@ -75,11 +76,10 @@ enum upstream_end {
 struct upstream_result {
 	enum upstream_end end;
 	enum error_cause cause;
-	char detail[256];   /* host and cause in words, no secrets */
-	int status;	    /* 0 if no head came */
-	bool sent;	    /* the request may have reached the upstream */
-	bool reused;	    /* went over a kept connection */
-	long first_byte_ms; /* from the start of the call; 0: none came */
+	char detail[256]; /* host and cause in words, no secrets */
+	int status;	  /* 0 if no head came */
+	bool sent;	  /* the request may have reached the upstream */
+	bool reused;	  /* went over a kept connection */
 };
 
 /* Once per process, before any thread / after the last call. */

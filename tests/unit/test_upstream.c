@@ -834,14 +834,16 @@ a_large_body_goes_up_without_waiting(void **state)
 	struct ask *a = new_ask(l->port);
 	size_t len = 8 << 20;
 	char *body = malloc(len);
+	long long began;
 
 	(void)state;
 	memset(body, 'x', len);
 	a->call.body = body;
 	a->call.body_len = len;
+	began = now_ms();
 	perform(a);
 	assert_int_equal(a->result.end, UPSTREAM_COMPLETE);
-	assert_true(a->result.first_byte_ms < 900);
+	assert_true(now_ms() - began < 900);
 	free(body);
 	free(a);
 	upstream_forget(upstream);
