@@ -64,8 +64,8 @@ decode(char **to, const char *open, const char *close)
 {
 	char *text = *to;
 
-	*to = json_decode(
-	    text, (const unsigned char *)open + 1, (size_t)(close - open - 1));
+	*to = json_decode(text, (const unsigned char *)open + 1,
+	    (size_t)(close - open - 1), false);
 	return text;
 }
 

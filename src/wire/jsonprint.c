@@ -113,7 +113,8 @@ json_put_body(struct buf *out, struct json_slice body)
 	buf_add(out, whole, (size_t)(end - whole));
 }
 
-/* Decodes the escape at `p` into `text`; returns how many bytes it took. */
+/* Decodes what is no short escape at `p` into `text`; returns how many bytes
+ * it took. */
 static size_t
 decode_escape(
     const unsigned char *p, const unsigned char *end, char text[4], size_t *len)
@@ -121,10 +122,6 @@ decode_escape(
 	unsigned code;
 	bool pair;
 
-	if (end - p >= 2 && (text[0] = json_escapes[p[1]]) != '\0') {
-		*len = 1;
-		return 2;
-	}
 	*len = 0;
 	if (end - p < 6 || p[1] != 'u' || json_hex4(p + 2) == -1)
 		return end - p < 2 ? 1 : 2;
@@ -161,7 +158,7 @@ copy_plain(char *out, const unsigned char *p, size_t len)
 
 /* What is decoded is never longer than what it is decoded from. */
 char *
-json_decode(char *out, const unsigned char *p, size_t len)
+json_decode(char *out, const unsigned char *p, size_t len, bool keep_nuls)
 {
 	const unsigned char *end = p + len;
 	char text[4];
@@ -178,7 +175,7 @@ json_decode(char *out, const unsigned char *p, size_t len)
 			continue;
 		}
 		p += decode_escape(p, end, text, &n);
-		if (n == 1 && text[0] == '\0')
+		if (n == 1 && text[0] == '\0' && !keep_nuls)
 			n = utf8_encode(0xFFFD, text);
 		memcpy(out, text, n);
 		out += n;
@@ -190,16 +187,11 @@ json_decode(char *out, const unsigned char *p, size_t len)
 void
 json_unescape(struct buf *out, struct json_slice body)
 {
-	const unsigned char *p = first_byte(body.text), *slash;
-	const unsigned char *end = p + body.len;
-	char text[4];
-	size_t len;
+	char *room, *end;
 
-	while (
-	    p < end && (slash = memchr(p, '\\', (size_t)(end - p))) != NULL) {
-		buf_add(out, p, (size_t)(slash - p));
-		p = slash + decode_escape(slash, end, text, &len);
-		buf_add(out, text, len);
-	}
-	buf_add(out, p, (size_t)(end - p));
+	if (body.len == 0 || (room = buf_reserve(out, body.len)) == NULL)
+		return;
+	end =
+	    json_decode(room, (const unsigned char *)body.text, body.len, true);
+	buf_commit(out, (size_t)(end - 1 - room));
 }

@@ -94,9 +94,11 @@ extern const char json_escapes[256];
 
 /*
  * Decodes a valid body into `out`, where len + 1 bytes fit, and ends it with a
- * NUL.  U+FFFD stands for NULs and lone surrogates.  Returns what is behind.
+ * NUL.  U+FFFD stands for lone surrogates and, but with `keep_nuls`, for NULs.
+ * Returns what is behind.
  */
-char *json_decode(char *out, const unsigned char *p, size_t len);
+char *
+json_decode(char *out, const unsigned char *p, size_t len, bool keep_nuls);
 
 /* The place of the first byte marked by its high bit, or of one before it. */
 static inline unsigned
