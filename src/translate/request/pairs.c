@@ -150,15 +150,17 @@ pair_turns(struct turns *t, struct call *calls, struct fault *why)
 int
 pairs_make(struct turns *t, struct fault *why)
 {
-	struct call *calls;
+	struct call *calls = NULL;
 	size_t n_calls = 0;
 	int rc;
 
 	for (size_t i = 0; i < t->n_blocks; i++)
 		n_calls += t->blocks[i].type == BLOCK_TOOL_USE;
-	calls = calloc(n_calls + 1, sizeof(*calls));
-	t->answers = calloc(n_calls + 1, sizeof(const struct block *));
-	if (calls == NULL || t->answers == NULL)
+	if (n_calls > 0) {
+		calls = calloc(n_calls, sizeof(*calls));
+		t->answers = calloc(n_calls, sizeof(const struct block *));
+	}
+	if (n_calls > 0 && (calls == NULL || t->answers == NULL))
 		rc = fault_no_memory(why);
 	else
 		rc = pair_turns(t, calls, why);

@@ -16,28 +16,40 @@ parts_clear(struct parts *p)
 		buf_clear(&p->list[i].own);
 		cJSON_Delete(p->list[i].media);
 	}
-	free(p->list);
+	if (p->list != &p->only)
+		free(p->list);
 	*p = (struct parts){ .n = 0 };
+}
+
+static bool
+grow(struct parts *p)
+{
+	size_t cap = p->cap < 8 ? 8 : p->cap * 2;
+	struct part *grown;
+
+	if (p->cap == 0) {
+		p->list = &p->only;
+		p->cap = 1;
+		return true;
+	}
+	grown =
+	    realloc(p->list == &p->only ? NULL : p->list, cap * sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	if (p->list == &p->only)
+		*grown = p->only;
+	p->list = grown;
+	p->cap = cap;
+	return true;
 }
 
 /* Room for a part at `at`; NULL when out of memory. */
 static struct part *
 insert(struct parts *p, size_t at)
 {
-	size_t cap = p->cap == 0 ? 8 : p->cap * 2;
-	struct part *grown;
-
+	p->failed = p->failed || (p->n == p->cap && !grow(p));
 	if (p->failed)
 		return NULL;
-	if (p->list == NULL || p->n == p->cap) {
-		grown = realloc(p->list, cap * sizeof(*grown));
-		if (grown == NULL) {
-			p->failed = true;
-			return NULL;
-		}
-		p->list = grown;
-		p->cap = cap;
-	}
 	memmove(&p->list[at + 1], &p->list[at], (p->n - at) * sizeof(*p->list));
 	p->n++;
 	p->list[at] = (struct part){ .media = NULL };

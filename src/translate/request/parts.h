@@ -19,8 +19,10 @@ struct part {
 	cJSON *media;
 };
 
+/* May not be copied or moved: what there mostly is has its place inside. */
 struct parts {
-	struct part *list;
+	struct part only;
+	struct part *list; /* &only, or allocated */
 	size_t n, cap;
 	bool failed; /* out of memory: sticky */
 	bool has_media;

@@ -52,11 +52,13 @@ name_tool(struct tool_set *set, struct tool *tool, size_t hex)
 int
 toolname_all(struct tool_set *set, struct fault *why)
 {
-	struct tool **sorted = calloc(set->n + 1, sizeof(struct tool *));
+	struct tool **sorted;
 	bool clash = true;
 	int rc = 0;
 
-	if (sorted == NULL)
+	if (set->n == 0)
+		return 0;
+	if ((sorted = calloc(set->n, sizeof(struct tool *))) == NULL)
 		return fault_no_memory(why);
 	for (size_t i = 0; i < set->n && rc == 0; i++) {
 		sorted[i] = &set->list[i];

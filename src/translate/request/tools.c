@@ -44,8 +44,10 @@ index_tools(struct tool_set *set, struct fault *why)
 {
 	const struct tool *a, *b;
 
-	set->by_name = calloc(set->n + 1, sizeof(struct tool *));
-	set->offered = calloc(set->n + 1, sizeof(struct tool *));
+	if (set->n == 0)
+		return 0;
+	set->by_name = calloc(set->n, sizeof(struct tool *));
+	set->offered = calloc(set->n, sizeof(struct tool *));
 	if (set->by_name == NULL || set->offered == NULL)
 		return fault_no_memory(why);
 	for (size_t i = 0; i < set->n; i++)

@@ -263,18 +263,32 @@ count_blocks(const struct message_request *req)
 	return n;
 }
 
+/* Makes room for all that there may be, in one piece; t->blocks is its
+ * beginning. */
+static int
+make_room(struct turns *t, struct entries *es,
+    const struct message_request *req, struct fault *why)
+{
+	size_t n = req->n_messages, n_blocks = count_blocks(req) + 1;
+
+	t->blocks = calloc(1, n_blocks * sizeof(*t->blocks) +
+				  n * (sizeof(*t->list) + sizeof(*es->list) +
+					  sizeof(*es->order)));
+	if (t->blocks == NULL)
+		return fault_no_memory(why);
+	t->list = (struct turn *)(t->blocks + n_blocks);
+	es->list = (struct entry *)(t->list + n);
+	es->order = (size_t *)(es->list + n);
+	es->n = n;
+	return 0;
+}
+
 static int
 read_entries(struct turns *t, struct entries *es,
     const struct message_request *req, struct fault *why)
 {
 	size_t last_user = NOWHERE;
 
-	es->n = req->n_messages;
-	es->list = calloc(es->n, sizeof(*es->list));
-	es->order = calloc(es->n, sizeof(*es->order));
-	t->blocks = calloc(count_blocks(req) + 1, sizeof(*t->blocks));
-	if (es->list == NULL || es->order == NULL || t->blocks == NULL)
-		return fault_no_memory(why);
 	for (size_t i = 0; i < es->n; i++)
 		if (req->messages[i].role == ROLE_USER)
 			last_user = i;
@@ -360,9 +374,6 @@ merge_entries(
 	struct turn *last = NULL;
 	size_t last_at = 0;
 
-	t->list = calloc(es->n, sizeof(*t->list));
-	if (t->list == NULL)
-		return fault_no_memory(why);
 	for (size_t i = 0; i < es->n_placed; i++) {
 		e = &es->list[es->order[i]];
 		if (e->silent)
@@ -392,28 +403,23 @@ turns_make(struct turns *t, const struct message_request *req, bool merge,
 {
 	struct entries es = { .n = 0 };
 	size_t to;
-	int rc = -1;
 
 	*t = (struct turns){ .n = 0 };
-	if (read_entries(t, &es, req, why) == -1)
-		goto out;
+	if (make_room(t, &es, req, why) == -1 ||
+	    read_entries(t, &es, req, why) == -1)
+		return -1;
 	for (size_t from = 0; from < es.n; from = to) {
 		to = segment_end(&es, from);
 		place_segment(&es, from, to);
 	}
-	if (merge_entries(t, &es, merge, why) == -1 || pairs_make(t, why) == -1)
-		goto out;
-	rc = 0;
-out:
-	free(es.list);
-	free(es.order);
-	return rc;
+	if (merge_entries(t, &es, merge, why) == -1)
+		return -1;
+	return pairs_make(t, why);
 }
 
 void
 turns_clear(struct turns *t)
 {
-	free(t->list);
 	free(t->blocks);
 	free(t->answers);
 	*t = (struct turns){ .n = 0 };

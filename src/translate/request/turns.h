@@ -50,7 +50,7 @@ struct turn {
 };
 
 struct turns {
-	struct turn *list;
+	struct turn *list; /* behind the blocks, in their memory */
 	size_t n;
 	struct block *blocks;
 	size_t n_blocks;
