@@ -213,7 +213,6 @@ set_callbacks(struct handle *h)
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, h);
 	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, h);
-	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 }
 
 /* -- how it ended --------------------------------------------------------- */

@@ -119,21 +119,36 @@ has_proxy(void)
 static void
 set_options(struct handle *h, CURLSH *share)
 {
+	static const struct {
+		CURLoption option;
+		int value;
+	} numbers[] = {
+		{ CURLOPT_NOSIGNAL, 1 },
+		{ CURLOPT_NOPROGRESS, 0 },
+		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+		{ CURLOPT_TCP_NODELAY, 1 },
+		{ CURLOPT_TCP_KEEPALIVE, 1 },
+		{ CURLOPT_MAXCONNECTS, 1 },
+		{ CURLOPT_FOLLOWLOCATION, 0 },
+		{ CURLOPT_PATH_AS_IS, 1 },
+		{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+		{ CURLOPT_HEADEROPT, CURLHEADER_SEPARATE },
+		{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
+#if LIBCURL_VERSION_NUM < 0x075500
+		{ CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS },
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+		/* A name server that is silent must not hold the call beyond
+		 * its connect timeout. */
+		{ CURLOPT_QUICK_EXIT, 1 },
+#endif
+	};
 	CURL *easy = h->easy;
 
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		curl_easy_setopt(
+		    easy, numbers[i].option, (long)numbers[i].value);
 	curl_easy_setopt(easy, CURLOPT_SHARE, share);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(
-	    easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L);
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(
-	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	/* The proxy hears it, too.  The upstream's is a header like the others:
 	 * libcurl spells its own twice, byte by byte. */
 	if (has_proxy())
@@ -144,14 +159,6 @@ set_options(struct handle *h, CURLSH *share)
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	curl_easy_setopt(
-	    easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* A name server that is silent must not hold the call beyond its
-	 * connect timeout. */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
