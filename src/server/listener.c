@@ -30,6 +30,7 @@
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/upstream.h"
+#include "server/watch.h"
 #include "wire/fault.h"
 
 /* Of the library, per connection: what admit() lets in and the answer's head
@@ -133,6 +134,7 @@ on_connection(void *cookie, struct MHD_Connection *connection,
 	info = MHD_get_connection_info(
 	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	c->fd = info != NULL ? info->connect_fd : -1;
+	watch_begin(l->server->watch, c->fd);
 	add_connection(l, c);
 	*socket_context = c;
 }

@@ -21,6 +21,8 @@
 struct place {
 	struct cancel *cancel; /* NULL: nothing */
 	uint32_t turn; /* tells an event of an earlier owner of the number */
+	bool is_set;   /* its connection is in the epoll set */
+	bool is_gone;  /* and its peer has left */
 };
 
 struct watch {
@@ -44,9 +46,11 @@ fire(struct watch *w, uint64_t name)
 	size_t fd = (uint32_t)name;
 
 	pthread_mutex_lock(&w->lock);
-	if (fd < w->n_places && w->places[fd].cancel != NULL &&
-	    w->places[fd].turn == name >> 32)
-		cancel_fire(w->places[fd].cancel, CANCEL_CLIENT_GONE);
+	if (fd < w->n_places && w->places[fd].turn == name >> 32) {
+		w->places[fd].is_gone = true;
+		if (w->places[fd].cancel != NULL)
+			cancel_fire(w->places[fd].cancel, CANCEL_CLIENT_GONE);
+	}
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -157,10 +161,39 @@ make_room(struct watch *w, size_t fd)
 	return 0;
 }
 
+void
+watch_begin(struct watch *w, int client_fd)
+{
+	size_t fd = (size_t)client_fd;
+
+	pthread_mutex_lock(&w->lock);
+	if (fd < w->n_places)
+		w->places[fd].is_set = false;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Once for each connection: its end is one event, whoever asks then.  The
+ * caller holds the lock. */
+static int
+set(struct watch *w, int client_fd, struct place *at)
+{
+	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLET };
+	int rc;
+
+	/* The last turn would look like the stop event's name. */
+	at->turn = at->turn >= UINT32_MAX - 1 ? 0 : at->turn + 1;
+	at->is_gone = false;
+	ev.data.u64 = event_name(client_fd, at->turn);
+	rc = epoll_ctl(w->epoll, EPOLL_CTL_ADD, client_fd, &ev);
+	if (rc == -1 && errno == EEXIST)
+		rc = epoll_ctl(w->epoll, EPOLL_CTL_MOD, client_fd, &ev);
+	at->is_set = rc == 0;
+	return rc;
+}
+
 int
 watch_add(struct watch *w, int client_fd, struct cancel *c)
 {
-	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLONESHOT };
 	struct place *at;
 	int rc = -1;
 
@@ -171,16 +204,10 @@ watch_add(struct watch *w, int client_fd, struct cancel *c)
 	pthread_mutex_lock(&w->lock);
 	if (make_room(w, (size_t)client_fd) == 0) {
 		at = &w->places[client_fd];
-		/* The last turn would look like the stop event's name. */
-		at->turn = at->turn >= UINT32_MAX - 1 ? 0 : at->turn + 1;
-		at->cancel = c;
-		ev.data.u64 = event_name(client_fd, at->turn);
-		/* A kept connection is still there from the request before. */
-		rc = epoll_ctl(w->epoll, EPOLL_CTL_MOD, client_fd, &ev);
-		if (rc == -1 && errno == ENOENT)
-			rc = epoll_ctl(w->epoll, EPOLL_CTL_ADD, client_fd, &ev);
-		if (rc == -1)
-			at->cancel = NULL;
+		rc = at->is_set ? 0 : set(w, client_fd, at);
+		at->cancel = rc == 0 ? c : NULL;
+		if (rc == 0 && at->is_gone)
+			cancel_fire(c, CANCEL_CLIENT_GONE);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return rc;

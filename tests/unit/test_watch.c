@@ -14,7 +14,7 @@
 
 /* A connection over TCP: ours is what a server would hold. */
 static void
-connect_pair(int *ours, int *theirs)
+connect_pair(struct watch *w, int *ours, int *theirs)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -28,6 +28,7 @@ connect_pair(int *ours, int *theirs)
 	assert_int_equal(connect(*theirs, (struct sockaddr *)&at, len), 0);
 	*ours = accept(listener, NULL, NULL);
 	close(listener);
+	watch_begin(w, *ours);
 }
 
 /* Waits for the reason, up to `ms`. */
@@ -50,7 +51,7 @@ a_close_a_half_close_and_a_reset_fire(void **state)
 	(void)state;
 	for (int how = 0; how < 3; how++) {
 		cancel_init(&c);
-		connect_pair(&ours, &theirs);
+		connect_pair(w, &ours, &theirs);
 		assert_int_equal(watch_add(w, ours, &c), 0);
 		assert_int_equal(reason_within(&c, 20), CANCEL_NONE);
 		if (how == 2)
@@ -80,7 +81,7 @@ bytes_of_the_next_request_do_not_fire_and_stay(void **state)
 
 	(void)state;
 	cancel_init(&c);
-	connect_pair(&ours, &theirs);
+	connect_pair(w, &ours, &theirs);
 	assert_int_equal(watch_add(w, ours, &c), 0);
 	say(theirs, "GET");
 	assert_int_equal(reason_within(&c, 60), CANCEL_NONE);
@@ -103,7 +104,7 @@ a_removed_client_is_not_looked_at(void **state)
 	for (int i = 0; i < 200; i++) {
 		c = malloc(sizeof(*c));
 		cancel_init(c);
-		connect_pair(&ours, &theirs);
+		connect_pair(w, &ours, &theirs);
 		assert_int_equal(watch_add(w, ours, c), 0);
 		if (i % 2 == 0)
 			close(theirs);
@@ -129,13 +130,14 @@ a_number_used_again_is_the_new_client(void **state)
 	(void)state;
 	cancel_init(&first);
 	cancel_init(&second);
-	connect_pair(&ours, &theirs);
+	connect_pair(w, &ours, &theirs);
 	watch_add(w, ours, &first);
 	close(theirs);
 	assert_int_equal(reason_within(&first, 500), CANCEL_CLIENT_GONE);
 	watch_remove(w, ours, &first);
-	connect_pair(&again, &theirs2);
+	connect_pair(w, &again, &theirs2);
 	dup2(again, ours);
+	watch_begin(w, ours);
 	assert_int_equal(watch_add(w, ours, &second), 0);
 	assert_int_equal(reason_within(&second, 40), CANCEL_NONE);
 	close(theirs2);
@@ -148,6 +150,44 @@ a_number_used_again_is_the_new_client(void **state)
 	cancel_clear(&second);
 }
 
+/* Between two requests nobody asks, and the event comes only once. */
+static void
+who_left_before_a_request_or_in_a_later_one_has_left(void **state)
+{
+	struct watch *w = watch_start();
+	struct cancel c;
+	int ours, theirs;
+
+	(void)state;
+	for (int leaves_at = 0; leaves_at < 4; leaves_at++) {
+		connect_pair(w, &ours, &theirs);
+		for (int i = 0; i < 4; i++) {
+			cancel_init(&c);
+			assert_int_equal(watch_add(w, ours, &c), 0);
+			if (i > 0 && i == leaves_at)
+				shutdown(theirs, SHUT_WR);
+			if (i > 0 && i >= leaves_at && leaves_at > 0)
+				assert_int_equal(
+				    reason_within(&c, 500), CANCEL_CLIENT_GONE);
+			else
+				assert_int_equal(
+				    reason_within(&c, 20), CANCEL_NONE);
+			watch_remove(w, ours, &c);
+			cancel_clear(&c);
+		}
+		shutdown(theirs, SHUT_WR);
+		sleep_ms(20);
+		cancel_init(&c);
+		assert_int_equal(watch_add(w, ours, &c), 0);
+		assert_int_equal(reason_within(&c, 500), CANCEL_CLIENT_GONE);
+		watch_remove(w, ours, &c);
+		cancel_clear(&c);
+		close(theirs);
+		close(ours);
+	}
+	watch_stop(w);
+}
+
 static void
 many_clients_are_watched_at_once(void **state)
 {
@@ -158,7 +198,7 @@ many_clients_are_watched_at_once(void **state)
 	(void)state;
 	for (int i = 0; i < 100; i++) {
 		cancel_init(&c[i]);
-		connect_pair(&ours[i], &theirs[i]);
+		connect_pair(w, &ours[i], &theirs[i]);
 		assert_int_equal(watch_add(w, ours[i], &c[i]), 0);
 	}
 	for (int i = 0; i < 100; i += 3)
@@ -202,6 +242,8 @@ main(void)
 		    bytes_of_the_next_request_do_not_fire_and_stay),
 		cmocka_unit_test(a_removed_client_is_not_looked_at),
 		cmocka_unit_test(a_number_used_again_is_the_new_client),
+		cmocka_unit_test(
+		    who_left_before_a_request_or_in_a_later_one_has_left),
 		cmocka_unit_test(many_clients_are_watched_at_once),
 		cmocka_unit_test(what_is_no_socket_is_refused),
 	};
