@@ -96,11 +96,12 @@ serve(const struct cli *cli)
 int
 main(int argc, char **argv)
 {
+	const struct sigaction ignored = { .sa_handler = SIG_IGN };
 	struct cli cli;
 	char why[256];
 
 	open_standard_streams();
-	signal(SIGPIPE, SIG_IGN);
+	(void)sigaction(SIGPIPE, &ignored, NULL);
 	if (cli_parse(&cli, argc, argv, why, sizeof(why)) == -1)
 		return complain(2, why);
 	switch (cli.command) {

@@ -179,9 +179,10 @@ start_thread(struct visit *v)
 
 	if ((rc = pthread_attr_init(&attr)) != 0)
 		return rc;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	rc = pthread_create(&thread, &attr, serve_connection, v);
+	if (rc == 0)
+		(void)pthread_detach(thread);
 	pthread_attr_destroy(&attr);
 	return rc;
 }

@@ -143,7 +143,7 @@ envedit_put(const char *text, size_t len, const char *name, const char *alias,
 static int
 look(const char *path, struct stat *about)
 {
-	if (lstat(path, about) == -1)
+	if (fstatat(AT_FDCWD, path, about, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 1 : -1;
 	if (S_ISREG(about->st_mode))
 		return 0;
@@ -211,7 +211,7 @@ envedit_write(const char *path, const char *bytes, size_t len)
 	close(fd);
 	errno = saved;
 	if (rc == 0)
-		rc = rename(temp, path);
+		rc = renameat(AT_FDCWD, temp, AT_FDCWD, path);
 	if (rc == -1) {
 		saved = errno;
 		unlink(temp);

@@ -74,8 +74,9 @@ is_still_there(const char *path, int fd)
 {
 	struct stat by_path, by_fd;
 
-	return lstat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 &&
-	       by_path.st_dev == by_fd.st_dev && by_path.st_ino == by_fd.st_ino;
+	return fstatat(AT_FDCWD, path, &by_path, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
+	       by_path.st_ino == by_fd.st_ino;
 }
 
 static int
@@ -260,7 +261,8 @@ is_old_daemon(int fd, pid_t pid)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%ld", (long)pid);
-	if (pid == 0 || fstat(fd, &file) == -1 || stat(path, &process) == -1 ||
+	if (pid == 0 || fstat(fd, &file) == -1 ||
+	    fstatat(AT_FDCWD, path, &process, 0) == -1 ||
 	    file.st_uid != process.st_uid)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);

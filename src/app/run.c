@@ -107,7 +107,7 @@ stop_too(const struct sigaction *stop)
 	struct sigaction ignore;
 
 	(void)sigaction(SIGTSTP, stop, &ignore);
-	(void)raise(SIGTSTP);
+	(void)kill(getpid(), SIGTSTP);
 	(void)sigaction(SIGTSTP, &ignore, NULL);
 }
 

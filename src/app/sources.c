@@ -4,6 +4,7 @@
 #include "app/sources.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,8 @@ try_file(struct sources *in, const char *path, const char *shown,
 {
 	struct stat about;
 
-	if (path == NULL || stat(path, &about) == -1 || S_ISDIR(about.st_mode))
+	if (path == NULL || fstatat(AT_FDCWD, path, &about, 0) == -1 ||
+	    S_ISDIR(about.st_mode))
 		return 0;
 	in->shown = shown;
 	if (access(path, R_OK) == -1) {

@@ -4,6 +4,7 @@
 #include "server/bind.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ remove_stale(const struct sockaddr_un *at)
 	struct stat st;
 	int fd;
 
-	if (lstat(at->sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
+	if (fstatat(AT_FDCWD, at->sun_path, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISSOCK(st.st_mode))
 		return;
 	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
 		return;

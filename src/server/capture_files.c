@@ -101,7 +101,7 @@ static void
 make_room(int at)
 {
 	struct found *all = malloc(LOOK_MAX * sizeof(*all));
-	int copy = dup(at);
+	int copy = fcntl(at, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = copy == -1 ? NULL : fdopendir(copy);
 	size_t n = 0, total = 0;
 

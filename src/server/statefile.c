@@ -34,7 +34,7 @@ open_dir(const char *path)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == -1)
+	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return -1;
 	if (S_ISLNK(st.st_mode) && !is_trusted(&st)) {
 		errno = ELOOP;

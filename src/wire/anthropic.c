@@ -108,7 +108,7 @@ read_bool(const cJSON *object, const char *path, const char *key, bool *value,
 	const cJSON *member = json_get_set(object, key);
 
 	*value = cJSON_IsTrue(member);
-	if (member == NULL || cJSON_IsBool(member))
+	if (member == NULL || *value || cJSON_IsFalse(member))
 		return 0;
 	return REFUSE("%s%s: Input should be a valid boolean", path, key);
 }

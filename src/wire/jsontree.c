@@ -136,7 +136,11 @@ json_add_int(cJSON *object, const char *key, int64_t value)
 bool
 json_add_bool(cJSON *object, const char *key, bool value)
 {
-	return json_add(object, key, cJSON_CreateBool(value));
+	cJSON *item = cJSON_CreateNull();
+
+	if (item != NULL)
+		item->type = value ? cJSON_True : cJSON_False;
+	return json_add(object, key, item);
 }
 
 /* The most that cJSON prints for a text. */

@@ -59,13 +59,10 @@ refusal_names(const struct refusal *r, const char *field)
 static bool
 has_inline_system(const cJSON *sent)
 {
-	const cJSON *first = cJSON_GetArrayItem(json_get(sent, "messages"), 0);
-	const cJSON *message;
+	const cJSON *messages = json_get(sent, "messages"), *message;
 
-	if (first == NULL)
-		return false;
-	cJSON_ArrayForEach(message, json_get(sent, "messages")) {
-		if (message != first &&
+	cJSON_ArrayForEach(message, messages) {
+		if (message != messages->child &&
 		    body_is(json_get(message, "role"), "system"))
 			return true;
 	}

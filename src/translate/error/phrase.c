@@ -94,8 +94,7 @@ match_here(const char *pattern, const char *pattern_end, const char *p,
 static const char *
 skip_to(char first, const char *p)
 {
-	char both[3] = { (char)tolower((unsigned char)first),
-		(char)toupper((unsigned char)first), '\0' };
+	const char both[3] = { first, (char)(first ^ ('a' ^ 'A')), '\0' };
 
 	if (first == '#')
 		return p + strcspn(p, "0123456789");
