@@ -314,12 +314,14 @@ queue(struct exchange *x, int status, const char *type, struct MHD_Response *r)
 
 	if (r == NULL)
 		return -1;
-	MHD_add_response_header(r, "content-type", type);
-	MHD_add_response_header(r, "request-id", x->id);
+	rc = MHD_add_response_header(r, "content-type", type);
+	if (rc == MHD_YES)
+		rc = MHD_add_response_header(r, "request-id", x->id);
 	for (size_t i = 0; i < x->n_headers; i++)
 		MHD_add_response_header(
 		    r, x->headers[i].name, x->headers[i].value);
-	rc = MHD_queue_response(x->connection, (unsigned)status, r);
+	if (rc == MHD_YES)
+		rc = MHD_queue_response(x->connection, (unsigned)status, r);
 	MHD_destroy_response(r);
 	x->answered = rc == MHD_YES;
 	x->status = status;
@@ -359,18 +361,6 @@ add_fault_headers(struct exchange *x, const struct fault *why)
 		    why->should_retry == FAULT_RETRY_YES ? "true" : "false");
 }
 
-void
-exchange_answer_fault(struct exchange *x, const struct fault *why)
-{
-	struct buf body;
-
-	buf_init(&body, 8 * FAULT_MESSAGE_MAX);
-	add_fault_headers(x, why);
-	fault_print(why, x->id, &body);
-	exchange_answer(x, fault_status(why->kind), "application/json", &body);
-	buf_clear(&body);
-}
-
 /* Sends all of it or gives up: a fresh socket's buffer has room for it. */
 static void
 send_whole(int fd, const char *bytes, size_t len)
@@ -385,14 +375,20 @@ send_whole(int fd, const char *bytes, size_t len)
 	}
 }
 
-void
-exchange_refuse_early(struct exchange *x, const struct fault *why)
+/* Past the library.  Where there is no memory for it either, an error that
+ * takes none. */
+static void
+refuse(struct exchange *x, const struct fault *why)
 {
+	static const char no_memory[] =
+	    "HTTP/1.1 500 Refused\r\ncontent-type: application/json\r\n"
+	    "content-length: 85\r\nconnection: close\r\n\r\n"
+	    "{\"type\":\"error\",\"error\":{\"type\":\"api_error\","
+	    "\"message\":\"The proxy is out of memory.\"}}";
 	struct buf head, body;
 
-	buf_init(&head, 8192);
+	buf_init(&head, 8192 + 8 * FAULT_MESSAGE_MAX);
 	buf_init(&body, 8 * FAULT_MESSAGE_MAX);
-	add_fault_headers(x, why);
 	fault_print(why, x->id, &body);
 	buf_printf(&head,
 	    "HTTP/1.1 %d Refused\r\ncontent-type: application/json\r\n"
@@ -403,12 +399,34 @@ exchange_refuse_early(struct exchange *x, const struct fault *why)
 		    x->headers[i].value);
 	BUF_ADD_LIT(&head, "\r\n");
 	buf_add(&head, body.data, body.len);
-	if (!head.failed)
+	if (head.failed || body.failed)
+		send_whole(x->fd, no_memory, sizeof(no_memory) - 1);
+	else
 		send_whole(x->fd, head.data, head.len);
 	buf_clear(&head);
 	buf_clear(&body);
 	buf_clear(&x->body);
 	x->refused_early = true;
+}
+
+void
+exchange_refuse_early(struct exchange *x, const struct fault *why)
+{
+	add_fault_headers(x, why);
+	refuse(x, why);
+}
+
+void
+exchange_answer_fault(struct exchange *x, const struct fault *why)
+{
+	struct buf body;
+
+	buf_init(&body, 8 * FAULT_MESSAGE_MAX);
+	add_fault_headers(x, why);
+	fault_print(why, x->id, &body);
+	exchange_answer(x, fault_status(why->kind), "application/json", &body);
+	if (!x->answered)
+		refuse(x, why);
 }
 
 /*
