@@ -25,6 +25,7 @@
 #include "server/log.h"
 #include "server/memory.h"
 #include "server/pool.h"
+#include "server/relaying.h"
 #include "server/request_log.h"
 #include "server/routes.h"
 #include "server/server.h"
@@ -197,6 +198,7 @@ rest(struct listener *l)
 		upstream_trim(l->server->upstream); /* by their age */
 	if (!busy && l->was_busy) {
 		pool_trim(l->server->pool);
+		relaying_trim(l->server);
 		memory_trim();
 	}
 	l->was_busy = busy;

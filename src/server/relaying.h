@@ -51,13 +51,18 @@ struct relay {
 	bool has_head; /* had it, when that was decided: it stays as it is */
 	bool has_left; /* the connection: its socket may be another's now */
 	int holders;   /* worker, connection */
+
+	struct relay *next; /* of the spare ones */
 };
 
 /* With one hold; NULL when out of memory. */
 struct relay *relaying_new(struct server *server, struct exchange *x);
 
-/* Lets go of a hold; the last one frees. */
+/* Lets go of a hold; the last one frees, or keeps the memory for others. */
 void relaying_drop(struct relay *r);
+
+/* Frees what is kept so. */
+void relaying_trim(struct server *server);
 
 /* Everything up to the upstream call; `count_only`: count_tokens.
  * 0, or -1 with the fault of the attempts set. */

@@ -13,6 +13,7 @@
 #include "server/lessons.h"
 #include "server/pool.h"
 #include "server/ready.h"
+#include "server/relaying.h"
 #include "server/scales.h"
 #include "server/settings.h"
 #include "server/spoken.h"
@@ -66,6 +67,7 @@ server_free(struct server *server)
 	journal_free(server->journal);
 	spoken_free(server->spoken);
 	ready_free(server->ready);
+	relaying_trim(server);
 	settings_drop(server->settings);
 	pthread_cond_destroy(&server->idle);
 	pthread_mutex_destroy(&server->lock);

@@ -15,6 +15,7 @@ struct journal;
 struct lessons;
 struct pool;
 struct ready;
+struct relay;
 struct scales;
 struct settings;
 struct spoken;
@@ -33,7 +34,9 @@ struct server {
 	pthread_cond_t idle; /* signalled when no job runs */
 	struct job *jobs;    /* under lock */
 	unsigned n_jobs;
-	bool had_job; /* since server_is_busy() was asked */
+	bool had_job;		    /* since server_is_busy() was asked */
+	struct relay *spare_relays; /* under lock, relaying.c's own */
+	unsigned n_spare_relays;
 
 	struct upstream *upstream;
 	struct watch *watch;
