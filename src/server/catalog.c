@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,21 +161,16 @@ fetch(void *cookie)
 {
 	struct errand *e = cookie;
 	struct catalog *c = e->server->catalog;
-	char url[4096];
 	struct upstream_call call = {
 		.settings = e->settings,
 		.method = "GET",
-		.url = url,
+		.url = e->settings->upstream.models,
 		.client_key = e->client_key,
 		.cancel = &c->cancel,
 		.total_timeout_ms = FETCH_TIMEOUT_MS,
 	};
-	int n = snprintf(url, sizeof(url), "%s/models%s",
-	    e->settings->upstream.base, e->settings->upstream.query);
 
-	keep(e, n > 0 && (size_t)n < sizeof(url)
-		    ? fetch_whole(e->server->upstream, &call, &e->body)
-		    : -1);
+	keep(e, fetch_whole(e->server->upstream, &call, &e->body));
 	errand_free(e);
 }
 

@@ -62,21 +62,17 @@ static void
 call(struct server *server, const struct settings *s, struct cancel *cancel,
     char *why_not, size_t cap)
 {
-	char url[4096];
 	const struct upstream_call models = {
 		.settings = s,
 		.method = "GET",
-		.url = url,
+		.url = s->upstream.models,
 		.cancel = cancel,
 		.total_timeout_ms = ASK_TIMEOUT_MS,
 		.max_reply_bytes = MAX_ANSWER_BYTES,
 	};
 	struct upstream_result result = { .status = 0 };
-	int n = snprintf(url, sizeof(url), "%s/models%s", s->upstream.base,
-	    s->upstream.query);
 
-	if (n > 0 && (size_t)n < sizeof(url))
-		upstream_perform(server->upstream, &models, &result);
+	upstream_perform(server->upstream, &models, &result);
 	if (result.status == 0)
 		snprintf(why_not, cap, "%s",
 		    result.detail[0] != '\0' ? result.detail

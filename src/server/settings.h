@@ -20,6 +20,7 @@ struct upstream_target {
 	char *url;	 /* full …/chat/completions, with its query */
 	char *other_url; /* the other form, tried once on a 404/405; or NULL */
 	char *base;	 /* url without /chat/completions and query */
+	char *models;	 /* full …/models, with its query */
 	char *query;	 /* "?api-version=…" or "" */
 	char *host;	 /* lower case, no port */
 	bool is_https, is_loopback, is_azure;

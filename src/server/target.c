@@ -297,6 +297,16 @@ compose_urls(struct upstream_target *t, const struct pieces *p)
 									 : 0;
 }
 
+static int
+compose_models(struct upstream_target *t)
+{
+	struct buf b;
+
+	buf_init(&b, 2 * URL_MAX);
+	buf_printf(&b, "%s/models%s", t->base, t->query);
+	return (t->models = buf_take(&b, NULL)) == NULL ? -1 : 0;
+}
+
 int
 target_parse(
     struct upstream_target *t, const char *base_url, char *err, size_t cap)
@@ -308,7 +318,7 @@ target_parse(
 		return -1;
 	if ((t->host = host_name(&p)) == NULL ||
 	    (t->query = strndup(p.query, p.query_len)) == NULL ||
-	    compose_urls(t, &p) == -1) {
+	    compose_urls(t, &p) == -1 || compose_models(t) == -1) {
 		target_clear(t);
 		return refuse(err, cap, "there is no memory left");
 	}
@@ -324,6 +334,7 @@ target_clear(struct upstream_target *t)
 	free(t->url);
 	free(t->other_url);
 	free(t->base);
+	free(t->models);
 	free(t->query);
 	free(t->host);
 	*t = (struct upstream_target){ 0 };

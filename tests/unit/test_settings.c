@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define CC "/chat/completions"
@@ -103,6 +104,7 @@ a_base_url_becomes_the_url_of_the_rules(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct upstream_target *t = &s->upstream;
+		char models[256];
 
 		err[0] = '\0';
 		assert_int_equal(
@@ -110,6 +112,10 @@ a_base_url_becomes_the_url_of_the_rules(void **state)
 		    0);
 		assert_string_equal(t->url, forms[i].url);
 		assert_string_equal(t->base, forms[i].root);
+		assert_memory_equal(
+		    t->models, forms[i].root, strlen(forms[i].root));
+		snprintf(models, sizeof(models), "/models%s", t->query);
+		assert_string_equal(t->models + strlen(forms[i].root), models);
 		assert_string_equal(t->host, forms[i].host);
 		if (forms[i].other == NULL)
 			assert_null(t->other_url);
