@@ -108,12 +108,13 @@ handle_has_input(const struct handle *h)
 
 /* -- handles -------------------------------------------------------------- */
 
-/* Whether libcurl may come to ask a proxy for a tunnel. */
+/* Whether libcurl may come to ask a proxy. */
 static bool
 has_proxy(void)
 {
-	return getenv("https_proxy") != NULL || getenv("HTTPS_PROXY") != NULL ||
-	       getenv("all_proxy") != NULL || getenv("ALL_PROXY") != NULL;
+	return getenv("http_proxy") != NULL || getenv("https_proxy") != NULL ||
+	       getenv("HTTPS_PROXY") != NULL || getenv("all_proxy") != NULL ||
+	       getenv("ALL_PROXY") != NULL;
 }
 
 static void
@@ -150,10 +151,15 @@ set_options(struct handle *h, CURLSH *share)
 		    easy, numbers[i].option, (long)numbers[i].value);
 	curl_easy_setopt(easy, CURLOPT_SHARE, share);
 	/* The proxy hears it, too.  The upstream's is a header like the others:
-	 * libcurl spells its own twice, byte by byte. */
-	if (has_proxy())
+	 * libcurl spells its own twice, byte by byte.  And it copies for each
+	 * call where a proxy's certificates are. */
+	if (has_proxy()) {
 		curl_easy_setopt(
 		    easy, CURLOPT_USERAGENT, "anthropic-proxy/" VERSION);
+	} else {
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+	}
 	/* Inflates what comes deflated though nobody asked for it; upstream.c
 	 * takes the header out of the request. */
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
