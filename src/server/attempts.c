@@ -13,6 +13,7 @@
 #include "server/again.h"
 #include "server/cancel.h"
 #include "server/capture.h"
+#include "server/deadline.h"
 #include "server/journal.h"
 #include "server/lessons.h"
 #include "server/log.h"
@@ -73,7 +74,7 @@ deliver(struct attempts *a)
 	if (a->deliver == NULL || a->events.len == 0)
 		return 0;
 	a->delivered = true;
-	a->delivered_ms = server_now_ms();
+	a->delivered_ms = deadline_now_ms();
 	capture_note(a->capture, "events", a->events.data, a->events.len);
 	if (a->deliver(a->cookie, &a->events) == 0)
 		return 0;
@@ -137,7 +138,7 @@ static int
 on_tick(void *cookie, long silent_ms)
 {
 	struct attempts *a = cookie;
-	long long quiet = server_now_ms() - a->delivered_ms;
+	long long quiet = deadline_now_ms() - a->delivered_ms;
 
 	memory_trim_stack(); /* a stream that lasts has no more deep parsing */
 	capture_flush(a->capture);
