@@ -60,18 +60,20 @@ exchange_new(struct MHD_Connection *connection, const char *method,
     const char *path, struct settings *settings)
 {
 	size_t method_size = strlen(method) + 1, path_size = strlen(path) + 1;
-	struct exchange *x = calloc(1, sizeof(*x) + method_size + path_size);
+	struct exchange *x = malloc(sizeof(*x) + method_size + path_size);
 	const union MHD_ConnectionInfo *info;
 
 	if (x == NULL) {
 		settings_drop(settings);
 		return NULL;
 	}
-	x->connection = connection;
-	x->settings = settings;
+	*x = (struct exchange){
+		.connection = connection,
+		.settings = settings,
+		.started_ms = server_now_ms(),
+	};
 	memcpy(x->method, method, method_size);
 	x->path = memcpy(x->method + method_size, path, path_size);
-	x->started_ms = server_now_ms();
 	memcpy(x->id, "req_", 4);
 	secret_random_text(x->id + 4, 24);
 	buf_init(&x->body, settings->max_body_bytes);
