@@ -117,9 +117,10 @@ static void
 say(const struct journal_entry *e, const struct request_facts *f,
     const struct attempts *a)
 {
-	struct line l = { .n = 0 };
 	bool failed = e->error[0] != '\0';
+	struct line l;
 
+	l.n = 0;
 	put_text(&l, "route", e->route);
 	put_number(&l, "status", e->status);
 	put_text(&l, "model", f->flight->asked);

@@ -73,7 +73,7 @@ random_bytes(unsigned char *out, size_t len)
 static struct {
 	pthread_mutex_t lock;
 	unsigned char bytes[1024];
-	size_t left; /* at the end of them */
+	size_t left; /* at their beginning */
 } store = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* A child must not find the lock taken by a thread that it has not. */
@@ -108,15 +108,14 @@ watch_forks(void)
 static unsigned char
 random_byte(void)
 {
-	unsigned char *at, byte;
+	unsigned char byte;
 
 	if (store.left == 0) {
 		random_bytes(store.bytes, sizeof(store.bytes));
 		store.left = sizeof(store.bytes);
 	}
-	at = &store.bytes[sizeof(store.bytes) - store.left--];
-	byte = *at;
-	*at = 0;
+	byte = store.bytes[--store.left];
+	store.bytes[store.left] = 0;
 	return byte;
 }
 
