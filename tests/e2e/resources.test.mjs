@@ -39,6 +39,14 @@ function connect(port, bytes = rawRequest('GET', '/health')) {
 	return s;
 }
 
+// A stream that says a and ends when it is released.
+const heldStream = (release) => async (call, res) => {
+	startEvents(res);
+	res.write(chunk({ content: 'a' }));
+	await release.promise;
+	res.end(chunk({}, 'stop') + DONE);
+};
+
 test('a flood past MAX_CONNECTIONS is refused and served again after it', async () => {
 	const release = deferred();
 	await between(
@@ -90,12 +98,7 @@ test('MAX_CONNECTIONS follows the limit of open files', { skip: plain }, async (
 	const release = deferred();
 	// (200 - 128) / 6
 	await between(
-		async (call, res) => {
-			startEvents(res);
-			res.write(chunk({ content: 'a' }));
-			await release.promise;
-			res.end(chunk({}, 'stop') + DONE);
-		},
+		heldStream(release),
 		{},
 		async (proxy, upstream) => {
 			const held = Array.from({ length: 12 }, () =>
@@ -176,12 +179,7 @@ test('a body that memory does not hold costs its request and no other', { skip: 
 test('threads that cannot be had cost their requests and no other', { skip: plain }, async () => {
 	const release = deferred();
 	await between(
-		async (call, res) => {
-			startEvents(res);
-			res.write(chunk({ content: 'a' }));
-			await release.promise;
-			res.end(chunk({}, 'stop') + DONE);
-		},
+		heldStream(release),
 		{},
 		async (proxy, upstream) => {
 			const ask = () => {
