@@ -124,7 +124,7 @@ put_key(struct headers *h, const struct headers_wanted *wanted, char *err,
 	return rc;
 }
 
-/* One member of UPSTREAM_HEADERS; `h` NULL: only looked at. */
+/* One member of UPSTREAM_HEADERS. */
 static int
 put_member(struct headers *h, const cJSON *member, char *err, size_t cap)
 {
@@ -146,7 +146,7 @@ put_member(struct headers *h, const cJSON *member, char *err, size_t cap)
 		    name);
 		return -1;
 	}
-	if (h != NULL && put(h, name, member->valuestring) == -1) {
+	if (put(h, name, member->valuestring) == -1) {
 		snprintf(err, cap, "UPSTREAM_HEADERS: more than %d headers",
 		    HEADERS_MAX);
 		return -1;
@@ -215,12 +215,6 @@ headers_clear(struct headers *h)
 		free(h->list[i].value);
 	}
 	h->n = 0;
-}
-
-int
-headers_check(const char *json, char *err, size_t cap)
-{
-	return put_configured(NULL, json, err, cap);
 }
 
 /*

@@ -44,9 +44,6 @@ void headers_clear(struct headers *h);
  * would break it. */
 bool headers_are_framed_by(const char *name);
 
-/* Checks a text for UPSTREAM_HEADERS: 0, or -1 with a sentence in err. */
-int headers_check(const char *json, char *err, size_t cap);
-
 /* Notes one line of an answer's head, its newline included. */
 void
 headers_read_line(struct upstream_head *head, const char *line, size_t len);
