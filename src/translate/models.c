@@ -12,6 +12,7 @@ bool
 model_glob(const char *glob, const char *text)
 {
 	const char *star = NULL, *retry = NULL;
+	char next;
 
 	/* On a mismatch only the last * need take more: linear in practice,
 	 * never worse than the product of both lengths. */
@@ -27,7 +28,12 @@ model_glob(const char *glob, const char *text)
 			text++;
 		} else if (star != NULL) {
 			glob = star;
-			text = ++retry;
+			next = *glob;
+			retry++;
+			while (next != '?' && next != '*' && next != *retry &&
+			       *retry != '\0')
+				retry++;
+			text = retry;
 		} else {
 			return false;
 		}

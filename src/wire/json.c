@@ -299,10 +299,10 @@ json_get(const cJSON *object, const char *key)
 {
 	const cJSON *member, *found = NULL;
 
-	if (!cJSON_IsObject(object))
+	if (object == NULL || (object->type & cJSON_Object) == 0)
 		return NULL;
-	cJSON_ArrayForEach(member, object)
-		if (member->string != NULL && *member->string == *key &&
+	for (member = object->child; member != NULL; member = member->next)
+		if (member->string[0] == key[0] &&
 		    strcmp(member->string, key) == 0)
 			found = member;
 	return found;

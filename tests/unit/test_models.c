@@ -44,6 +44,45 @@ globs_match_whole_names(void **state)
 			fail_msg("%s %s", cases[i].glob, cases[i].text);
 }
 
+/* What a glob means, in so many words. */
+static bool
+matches(const char *glob, const char *text)
+{
+	if (*glob == '*')
+		return matches(glob + 1, text) ||
+		       (*text != '\0' && matches(glob, text + 1));
+	if (*text == '\0' || (*glob != '?' && *glob != *text))
+		return *glob == *text;
+	return matches(glob + 1, text + 1);
+}
+
+/* The number `n` in letters of `alphabet`. */
+static const char *
+spell(size_t n, const char *alphabet, char out[16])
+{
+	size_t base = strlen(alphabet), len = 0;
+
+	for (; n > 0; n = (n - 1) / base)
+		out[len++] = alphabet[(n - 1) % base];
+	out[len] = '\0';
+	return out;
+}
+
+static void
+every_short_glob_matches_what_it_means(void **state)
+{
+	char glob[16], text[16];
+
+	(void)state;
+	for (size_t g = 0; g < 1 + 4 + 16 + 64 + 256 + 1024; g++) {
+		spell(g, "ab*?", glob);
+		for (size_t t = 0; t < 1 + 2 + 4 + 8 + 16 + 32; t++)
+			if (model_glob(glob, spell(t, "ab", text)) !=
+			    matches(glob, text))
+				fail_msg("%s %s", glob, text);
+	}
+}
+
 static void
 many_stars_take_no_exponential_time(void **state)
 {
@@ -167,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(globs_match_whole_names),
+		cmocka_unit_test(every_short_glob_matches_what_it_means),
 		cmocka_unit_test(many_stars_take_no_exponential_time),
 		cmocka_unit_test(the_first_rule_wins_and_beats_thinking),
 		cmocka_unit_test(what_chose_a_model_has_a_name),
