@@ -16,7 +16,6 @@ emit_init(struct emit *e, const struct emit_head *head, bool collect,
     size_t max_bytes)
 {
 	*e = (struct emit){ .head = *head, .collect = collect };
-	buf_init(&e->content, max_bytes);
 	buf_init(&e->message, max_bytes);
 	buf_init(&e->citations, max_bytes);
 }
@@ -24,7 +23,6 @@ emit_init(struct emit *e, const struct emit_head *head, bool collect,
 void
 emit_clear(struct emit *e)
 {
-	buf_clear(&e->content);
 	buf_clear(&e->message);
 	buf_clear(&e->citations);
 }
@@ -68,9 +66,10 @@ begin_block(struct emit *e)
 {
 	e->has_block = true;
 	if (e->collect) {
+		emit_begin(e);
 		if (e->index++ > 0)
-			BUF_ADD_LIT(&e->content, ",");
-		return &e->content;
+			BUF_ADD_LIT(&e->message, ",");
+		return &e->message;
 	}
 	BUF_ADD_LIT(e->out,
 	    "event: content_block_start\n"
@@ -155,7 +154,7 @@ emit_text(struct emit *e, struct json_slice body)
 		    e, EMIT_TEXT, "{\"type\":\"text_delta\",\"text\":\"");
 	}
 	if (e->collect)
-		put_body(&e->content, body);
+		put_body(&e->message, body);
 	else if (body.len > 0)
 		put_delta(e, body);
 }
@@ -199,7 +198,7 @@ emit_thought(struct emit *e, struct json_slice body)
 		return;
 	emit_open_thinking(e);
 	if (e->collect)
-		put_body(&e->content, body);
+		put_body(&e->message, body);
 	else if (body.len > 0)
 		put_delta(e, body);
 }
@@ -212,9 +211,9 @@ emit_signature(struct emit *e, const char *signature)
 	if (!is_writable(e) || e->open != EMIT_THINKING)
 		return;
 	if (e->collect) {
-		BUF_ADD_LIT(&e->content, "\",\"signature\":\"");
-		put_slice(&e->content, body);
-		BUF_ADD_LIT(&e->content, "\"}");
+		BUF_ADD_LIT(&e->message, "\",\"signature\":\"");
+		put_slice(&e->message, body);
+		BUF_ADD_LIT(&e->message, "\"}");
 	} else {
 		buf_add(e->out, e->delta, e->delta_len);
 		BUF_ADD_LIT(
@@ -270,7 +269,7 @@ emit_input(struct emit *e, struct json_slice body)
 		return;
 	e->has_input = true;
 	if (e->collect)
-		json_unescape(&e->content, body);
+		json_unescape(&e->message, body);
 	else
 		put_delta(e, body);
 }
@@ -298,18 +297,18 @@ emit_close(struct emit *e)
 	if (e->open == EMIT_TOOL && !e->has_input)
 		emit_input(e, (struct json_slice){ "{}", 2 });
 	if (e->collect && e->open == EMIT_TEXT) {
-		BUF_ADD_LIT(&e->content, "\",\"citations\":");
+		BUF_ADD_LIT(&e->message, "\",\"citations\":");
 		if (e->citations.len > 0) {
-			BUF_ADD_LIT(&e->content, "[");
+			BUF_ADD_LIT(&e->message, "[");
 			buf_add(
-			    &e->content, e->citations.data, e->citations.len);
-			BUF_ADD_LIT(&e->content, "]");
+			    &e->message, e->citations.data, e->citations.len);
+			BUF_ADD_LIT(&e->message, "]");
 			buf_reset(&e->citations);
 		} else {
-			BUF_ADD_LIT(&e->content, "null");
+			BUF_ADD_LIT(&e->message, "null");
 		}
 	}
 	if (e->collect)
-		BUF_ADD_LIT(&e->content, "}");
+		BUF_ADD_LIT(&e->message, "}");
 	stop_block(e);
 }

@@ -56,8 +56,8 @@ struct emit {
 	struct emit_head head;
 	bool collect;	      /* one message instead of events */
 	struct buf *out;      /* where events go, set by emit_to() */
-	struct buf content;   /* of the message: the blocks so far */
-	struct buf message;   /* the message, once it has ended */
+	struct buf message;   /* collecting: so far */
+	size_t expected;      /* bytes of its blocks, if that is known */
 	struct buf citations; /* of the open text block, collecting */
 	enum emit_block open;
 	bool is_started, is_ended;
@@ -110,5 +110,8 @@ void emit_end(
 
 /* The bad end: an error event; nothing collecting or before the start. */
 void emit_error(struct emit *e, const struct fault *why);
+
+/* Private to emit.c and ends.c: begins the message that is collected. */
+void emit_begin(struct emit *e);
 
 #endif

@@ -92,6 +92,18 @@ put_end(struct buf *out, const struct emit_end *end)
 	BUF_ADD_LIT(out, ",\"container\":null");
 }
 
+/* More than is written around the blocks, but for the model's name. */
+#define AROUND_BLOCKS 768
+
+void
+emit_begin(struct emit *e)
+{
+	if (e->message.len > 0)
+		return;
+	buf_reserve(&e->message, AROUND_BLOCKS + e->expected);
+	put_head(&e->message, &e->head);
+}
+
 /* -- the start ------------------------------------------------------------- */
 
 void
@@ -126,8 +138,7 @@ put_message(
 {
 	struct buf *out = &e->message;
 
-	put_head(out, &e->head);
-	buf_add(out, e->content.data, e->content.len);
+	emit_begin(e);
 	BUF_ADD_LIT(out, "],");
 	put_end(out, end);
 	BUF_ADD_LIT(out, ",\"diagnostics\":null,\"usage\":");
@@ -136,8 +147,7 @@ put_message(
 		BUF_ADD_LIT(
 		    out, ",\"context_management\":{\"applied_edits\":[]}");
 	buf_add_char(out, '}');
-	out->failed |= e->content.failed || e->citations.failed;
-	buf_clear(&e->content);
+	out->failed |= e->citations.failed;
 }
 
 void

@@ -134,6 +134,36 @@ a_collected_answer_has_no_events(void **state)
 	assert_int_equal(answer_events.len, 0);
 }
 
+static void
+a_message_is_given_away_once(void **state)
+{
+	static const char body[] =
+	    "{\"choices\":[{\"message\":{\"content\":\"a\\n\\u00e9\\/\"},"
+	    "\"finish_reason\":\"stop\"}]}";
+	struct fault why = { .kind = FAULT_NONE };
+	struct stream *s;
+	struct buf out;
+
+	(void)state;
+	answer_terms.stream = false;
+	s = stream_new(&answer_terms, &answer_env);
+	assert_non_null(s);
+	buf_init(&out, 100000);
+	stream_push(s, body, strlen(body), &out);
+	assert_int_equal(stream_message(s, &out, NULL), -1);
+	assert_int_equal(stream_finish(s, &out), STREAM_ENDED);
+	buf_add_str(&out, "old");
+	assert_int_equal(stream_message(s, &out, &why), 0);
+	assert_int_equal(buf_str(&out)[0], '{');
+	assert_int_equal(out.max_bytes, 100000);
+	/* \u and \/ are not told as they came */
+	assert_non_null(strstr(buf_str(&out), "\"a\\n\xC3\xA9/\""));
+	assert_int_equal(stream_message(s, &out, &why), -1);
+	assert_int_equal(why.kind, FAULT_INTERNAL);
+	buf_clear(&out);
+	stream_free(s);
+}
+
 /* -- what is asked of the answer --------------------------------------------
  */
 
@@ -572,6 +602,7 @@ main(void)
 		    message_start_bears_the_estimate_or_what_the_first_chunk_counts),
 		REST(a_ping_begins_the_answer_once),
 		REST(a_collected_answer_has_no_events),
+		REST(a_message_is_given_away_once),
 		REST(thought_that_was_not_asked_for_is_left_out),
 		REST(context_management_is_answered_where_it_was_asked),
 		REST(a_fast_answer_is_called_fast),

@@ -57,9 +57,9 @@ blocks_clear(struct blocks *b)
 bool
 blocks_failed(const struct blocks *b)
 {
-	return b->emit.content.failed || b->emit.message.failed ||
-	       b->lead.failed || b->scratch.failed || b->search.text.failed ||
-	       b->thought.hidden.failed || b->thought.opaque.failed;
+	return b->emit.message.failed || b->lead.failed || b->scratch.failed ||
+	       b->search.text.failed || b->thought.hidden.failed ||
+	       b->thought.opaque.failed;
 }
 
 /* -- thought --------------------------------------------------------------- */

@@ -125,6 +125,29 @@ take_piece(void *cookie, bool is_thought, const char *bytes, size_t len)
 	    (struct json_slice){ buf_str(&c->body), c->body.len });
 }
 
+/* Whether decoding and escaping again would give the same bytes. */
+static bool
+is_plainly_escaped(struct json_slice body)
+{
+	const char *p = body.text, *end = p + body.len;
+
+	while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		if (memchr("\"\\nrtbf", p[1], 7) == NULL)
+			return false;
+		p += 2;
+	}
+	return true;
+}
+
+/* Text whose first byte begins no tag, as most does, needs no decoding. */
+static void
+look_for_tag(struct content *c, struct json_slice body)
+{
+	if (c->think.place == THINK_START && c->think.held.len == 0 &&
+	    memchr("< \\", body.text[0], 3) == NULL && is_plainly_escaped(body))
+		c->think.place = THINK_OFF;
+}
+
 static bool
 must_decode(const struct content *c)
 {
@@ -137,6 +160,7 @@ pass_body(struct content *c, struct json_slice body)
 {
 	if (body.len == 0)
 		return;
+	look_for_tag(c, body);
 	if (!must_decode(c)) {
 		blocks_text(c->blocks, body);
 		return;

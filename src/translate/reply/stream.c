@@ -395,6 +395,7 @@ finish_body(struct stream *s)
 	s->has_event = true;
 	s->answer.is_whole = true;
 	s->answer.blocks.hold_arguments = true;
+	s->answer.blocks.emit.expected = body.len;
 	if (read_json(s, body.text, body.len) == 0) {
 		s->answer.is_whole = false;
 		if (read_lines(s, body) != STREAM_OPEN)
@@ -488,13 +489,16 @@ stream_ping(struct stream *s, struct buf *out)
 int
 stream_message(struct stream *s, struct buf *out, struct fault *why)
 {
-	const struct buf *message = &s->answer.blocks.emit.message;
+	struct buf *message = &s->answer.blocks.emit.message;
 
 	if (s->state != STREAM_ENDED || message->len == 0)
 		return fault_set(
 		    why, FAULT_INTERNAL, "The answer has no message.");
-	buf_add(out, message->data, message->len);
-	return out->failed ? fault_no_memory(why) : 0;
+	buf_clear(out);
+	message->max_bytes = out->max_bytes;
+	*out = *message;
+	buf_init(message, 0);
+	return 0;
 }
 
 const struct fault *

@@ -89,7 +89,8 @@ bool stream_has_event(const struct stream *s);
  * Nothing where the client wants one message. */
 void stream_ping(struct stream *s, struct buf *out);
 
-/* The collected message, as JSON, after ENDED.  -1 with `why`. */
+/* Gives the collected message away, as JSON, after ENDED: it replaces what is
+ * in `out`.  -1 with `why`. */
 int stream_message(struct stream *s, struct buf *out, struct fault *why);
 
 /* The failure, in the client's words and status; kind NONE if there is none. */
