@@ -246,12 +246,14 @@ next_event(void *cookie, struct buf *out)
 {
 	struct watcher *w = cookie;
 
-	while (!is_due(w))
-		if (!client_stays(exchange_fd(w->x), STEP_MS) ||
-		    atomic_load(&w->server->draining))
+	for (;;) {
+		if (atomic_load(&w->server->draining) || !settings_stay(w))
 			return false;
-	if (atomic_load(&w->server->draining) || !settings_stay(w))
-		return false;
+		if (is_due(w))
+			break;
+		if (!client_stays(exchange_fd(w->x), STEP_MS))
+			return false;
+	}
 	if (w->sent_ms == 0)
 		BUF_ADD_LIT(out, "retry: 2000\n");
 	w->version = journal_version(w->server->journal);
