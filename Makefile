@@ -180,9 +180,10 @@ golden-accept: $(B)/anthropic-proxy
 
 E2E := $(wildcard tests/e2e/*.test.mjs)
 E2E_ONE = $(filter tests/e2e/$(T).test.mjs,$(E2E))
+# Most tests wait most of the time: eight files at once, also on two cores.
 e2e: $(B)/anthropic-proxy
 	@PROXY='$(abspath $<)' scripts/tally command $(B)/tally e2e $(NODE) \
-	    --test --test-concurrency=4 --test-reporter=spec \
+	    --test --test-concurrency=8 --test-reporter=spec \
 	    $(if $(T),$(or $(E2E_ONE),--test-name-pattern='$(T)' \
 	    $(E2E)),$(E2E))
 
