@@ -11,11 +11,11 @@ import { readStream, textOf } from './lib/anthropic.mjs';
 import { between, seen, stream } from './lib/between.mjs';
 import { assertError, assertMessage, get, message, open, post, rawRequest } from './lib/http.mjs';
 import { ROOT_DIR } from './lib/proxy.mjs';
-import { SLACK, deferred, sleep, until } from './lib/time.mjs';
+import { PACE, deferred, sleep, until } from './lib/time.mjs';
 import { DONE, chunk, drained, sayOk, startEvents } from './lib/upstream.mjs';
 
 // Sanitizers and valgrind have limits and memory of their own.
-const plain = SLACK === 1 && existsSync('/proc/self/fd') ? false : 'not under a sanitizer';
+const plain = PACE === 1 && existsSync('/proc/self/fd') ? false : 'not under a sanitizer';
 const ticks = (pid) => {
 	const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
 	return Number(fields[11]) + Number(fields[12]);

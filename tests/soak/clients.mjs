@@ -5,11 +5,11 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { assemble, callsOf, textOf } from '../e2e/lib/anthropic.mjs';
 import { assertError, assertMessage, get, message, open, rawRequest } from '../e2e/lib/http.mjs';
-import { SLACK, sleep } from '../e2e/lib/time.mjs';
+import { PACE, sleep } from '../e2e/lib/time.mjs';
 import { NONCE, callsFor, textFor } from './random.mjs';
 
 // What a client that stops reading is given.
-export const STALL_S = 6 * SLACK;
+export const STALL_S = 6 * PACE;
 
 const TOOLS = [{ name: 'f', input_schema: { type: 'object' } }];
 const ERRORS = [

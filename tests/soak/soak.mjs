@@ -12,7 +12,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProxy } from '../e2e/lib/proxy.mjs';
-import { SLACK, sleep } from '../e2e/lib/time.mjs';
+import { PACE, sleep } from '../e2e/lib/time.mjs';
 import { CLIENTS, STALL_S } from './clients.mjs';
 import { Chance } from './random.mjs';
 import { startHostile } from './upstream.mjs';
@@ -32,7 +32,7 @@ const MARGIN = {
 	threads: LONG ? 4 : 4 * WORKERS,
 	kB: 4096,
 };
-const SANITIZED = SLACK > 1;
+const SANITIZED = PACE > 1;
 
 const say = (text) => console.log(`soak: ${text}`);
 const pretty = (h) => `${h.descriptors} descriptors, ${h.threads} threads, ${h.kB} kB`;

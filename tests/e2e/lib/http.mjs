@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
-import { SLACK, deferred } from './time.mjs';
+import { PACE, SLACK, deferred } from './time.mjs';
 
 const HEADERS = {
 	'content-type': 'application/json',
@@ -150,7 +150,7 @@ export function raw(port, bytes, { quiet = 400, timeout = 10000, halfClose = fal
 		const limit = setTimeout(end, timeout * SLACK);
 		const wait = () => {
 			clearTimeout(silence);
-			silence = setTimeout(end, quiet * SLACK);
+			silence = setTimeout(end, quiet * PACE);
 		};
 		s.on('connect', () => {
 			s.write(bytes);
