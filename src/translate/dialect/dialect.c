@@ -221,8 +221,6 @@ is_host(const char *host, size_t len, const char *list)
 {
 	size_t n;
 
-	if (list == NULL)
-		return true;
 	for (;; list += n + 1) {
 		n = item_len(list);
 		if (n <= len && memcmp(host + len - n, list, n) == 0 &&
@@ -300,7 +298,7 @@ dialect_resolve(const struct profile *configured, const char *host,
     const char *model, struct profile *out)
 {
 	size_t n = 0, host_len;
-	bool is_here = false;
+	bool is_here = false, has_domain;
 	char name[256];
 
 	for (; n < sizeof(name) - 1 && model[n] != '\0'; n++)
@@ -310,10 +308,15 @@ dialect_resolve(const struct profile *configured, const char *host,
 	if (host == NULL)
 		host = "";
 	host_len = strlen(host);
+	/* An address or a bare name is in nobody's domain. */
+	has_domain = strchr(host, '.') != NULL &&
+		     isalpha((unsigned char)host[host_len - 1]);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		/* Rules for the same hosts stand together. */
 		if (i == 0 || rules[i].host != rules[i - 1].host)
-			is_here = is_host(host, host_len, rules[i].host);
+			is_here = rules[i].host == NULL ||
+				  (has_domain &&
+				      is_host(host, host_len, rules[i].host));
 		if (is_here && is_model(name, rules[i].model))
 			fill(out, &rules[i]);
 	}
