@@ -79,11 +79,10 @@ buf_add_str(struct buf *b, const char *text)
 	buf_add(b, text, strlen(text));
 }
 
-void
-buf_add_int(struct buf *b, int64_t n)
+size_t
+buf_digits(int64_t n, char out[static BUF_DIGITS])
 {
-	char digits[24];
-	char *at = digits + sizeof(digits);
+	char *at = out + BUF_DIGITS;
 	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
 
 	do
@@ -91,7 +90,16 @@ buf_add_int(struct buf *b, int64_t n)
 	while ((rest /= 10) != 0);
 	if (n < 0)
 		*--at = '-';
-	buf_add(b, at, (size_t)(digits + sizeof(digits) - at));
+	return (size_t)(out + BUF_DIGITS - at);
+}
+
+void
+buf_add_int(struct buf *b, int64_t n)
+{
+	char digits[BUF_DIGITS];
+	size_t len = buf_digits(n, digits);
+
+	buf_add(b, digits + BUF_DIGITS - len, len);
 }
 
 void

@@ -37,6 +37,10 @@ void buf_add_int(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Writes a number at the end of `out`, without a NUL; returns its length. */
+#define BUF_DIGITS 20
+size_t buf_digits(int64_t n, char out[static BUF_DIGITS]);
+
 /* Appends a literal, without a strlen() at run time where that counts. */
 #define BUF_ADD_LIT(b, lit)                                                    \
 	(BUF_IS_COLD ? buf_add_str((b), "" lit)                                \

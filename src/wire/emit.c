@@ -92,6 +92,8 @@ prepare_deltas(struct emit *e, enum emit_block block, const char *head)
 {
 	e->open = block;
 	e->has_input = false;
+	if (e->collect)
+		return;
 	e->delta_len = (size_t)snprintf(e->delta, sizeof(e->delta),
 	    "event: content_block_delta\n"
 	    "data: {\"type\":\"content_block_delta\",\"index\":%" PRId64

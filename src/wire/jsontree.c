@@ -3,9 +3,7 @@
  * Trees to be sent: items that print what they are given, and printing a
  * tree straight into a buffer.
  */
-#include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,10 +125,10 @@ json_add_raw(cJSON *object, const char *key, struct json_slice raw)
 bool
 json_add_int(cJSON *object, const char *key, int64_t value)
 {
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%" PRId64, value);
+	char digits[BUF_DIGITS];
+	size_t len = buf_digits(value, digits);
 
-	return json_add(object, key, json_raw(digits, (size_t)len));
+	return json_add(object, key, json_raw(digits + BUF_DIGITS - len, len));
 }
 
 bool

@@ -17,12 +17,15 @@ usage_init(struct usage *u)
 static int64_t
 count_of(const struct json_doc *doc, const cJSON *item)
 {
+	int64_t whole;
 	double number;
 	char *end;
 
 	if (item == NULL)
 		return -1;
-	if (cJSON_IsString(item)) {
+	if (json_int64(doc, item, &whole) == 0) {
+		number = (double)whole;
+	} else if (cJSON_IsString(item)) {
 		number = strtod(item->valuestring, &end);
 		if (end == item->valuestring || *end != '\0')
 			return -1;
