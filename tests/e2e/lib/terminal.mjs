@@ -7,7 +7,8 @@ import { SLACK, sleep } from './time.mjs';
 export function startTerminal(cwd, env) {
 	const child = start('script', ['-qfec', 'bash --norc -i', '/dev/null'], {
 		cwd,
-		env: { PS1: '$ ', TERM: 'dumb', ...env },
+		// No .bash_history comes as the folder goes.
+		env: { PS1: '$ ', TERM: 'dumb', HISTFILE: '', ...env },
 		stdio: ['pipe', 'pipe', 'pipe'],
 	});
 	child.stdin.on('error', () => {});
