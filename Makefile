@@ -55,7 +55,7 @@ DIALECT = dialect knobs learn lesson mend params schemacut
 # system, takes its fallback.
 WATCH := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),watch_poll,watch_epoll)
 CONFINE := $(if $(PORTABLE)$(filter-out Linux,$(shell uname)),confine_none,landlock seccomp)
-SERVER = admit again asking attempts bind cancel catalog deadline exchange fetch headers \
+SERVER = admit again asking attempts bind cancel catalog connections deadline exchange fetch headers \
 	journal lessons listener log memory metrics modelsroute pool prepare ratelimit ready relay relay_stream relaying request_log routes \
 	scales secret server settings spoken statefile \
 	statushtml statuspage statusplot statusview stream_pipe target upstream \

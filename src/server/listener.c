@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libmicrohttpd, a thread per connection: accepts, feeds exchanges, hands them
- * to the routes once their body is complete.  Keeps a list of connections so
- * that idle ones can be closed when the server drains.
+ * to the routes once their body is complete.
  */
 #include "server/listener.h"
 
@@ -21,6 +20,7 @@
 #include "server/admit.h"
 #include "server/bind.h"
 #include "server/catalog.h"
+#include "server/connections.h"
 #include "server/exchange_mhd.h"
 #include "server/log.h"
 #include "server/memory.h"
@@ -56,17 +56,6 @@
 #define NO_ROOM_PAUSE_MS 100
 #define NO_ROOM_SAY_MS	 60000
 
-struct connection {
-	struct connection *prev, *next;
-	int fd;
-	bool asks;	   /* a head has come in part */
-	bool busy;	   /* an exchange runs on it */
-	bool has_asked;	   /* before that one */
-	bool over;	   /* came in over the limit */
-	long long life_ms; /* the last sign of it; pieces of bodies are signs
-			    * while the server drains */
-};
-
 struct listener {
 	struct server *server;
 	struct MHD_Daemon *daemon;
@@ -74,11 +63,10 @@ struct listener {
 	bool is_shared; /* fd, with the service manager */
 	char address[256];
 	int max_connections;
-	pthread_mutex_t lock; /* of the list below */
-	struct connection *connections;
-	int n_connections;
-	unsigned n_told, n_let_in; /* ever; of the latter at a drain */
+	struct connections connections;
+	unsigned n_let_in; /* at a drain: so many will have come by then */
 	pthread_t reaper;
+	pthread_mutex_t lock; /* of `reaping` */
 	pthread_cond_t stop; /* with the lock: the reaper is to end */
 	bool reaping;
 	bool was_busy;	  /* the reaper's own: since its last look */
@@ -88,56 +76,26 @@ struct listener {
 /* -- connections ---------------------------------------------------------- */
 
 static void
-add_connection(struct listener *l, struct connection *c)
-{
-	pthread_mutex_lock(&l->lock);
-	c->over = ++l->n_connections > l->max_connections;
-	c->life_ms = server_now_ms();
-	c->next = l->connections;
-	if (c->next != NULL)
-		c->next->prev = c;
-	l->connections = c;
-	l->n_told++;
-	pthread_mutex_unlock(&l->lock);
-}
-
-static void
-remove_connection(struct listener *l, struct connection *c)
-{
-	pthread_mutex_lock(&l->lock);
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		l->connections = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
-	l->n_connections--;
-	pthread_mutex_unlock(&l->lock);
-	free(c);
-}
-
-static void
 on_connection(void *cookie, struct MHD_Connection *connection,
     void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
 	struct listener *l = cookie;
 	const union MHD_ConnectionInfo *info;
-	struct connection *c;
+	int fd;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (*socket_context != NULL)
-			remove_connection(l, *socket_context);
+			connections_remove(&l->connections, *socket_context);
 		*socket_context = NULL;
 		return;
 	}
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		return; /* its requests are refused: no context */
 	info = MHD_get_connection_info(
 	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	c->fd = info != NULL ? info->connect_fd : -1;
-	watch_begin(l->server->watch, c->fd);
-	add_connection(l, c);
-	*socket_context = c;
+	fd = info != NULL ? info->connect_fd : -1;
+	watch_begin(l->server->watch, fd);
+	/* NULL: its requests are refused */
+	*socket_context =
+	    connections_add(&l->connections, fd, l->max_connections);
 }
 
 static struct connection *
@@ -147,45 +105,6 @@ connection_of(struct MHD_Connection *connection)
 	    connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info != NULL ? info->socket_context : NULL;
-}
-
-static void
-mark_busy(struct listener *l, struct connection *c, bool busy)
-{
-	pthread_mutex_lock(&l->lock);
-	c->has_asked |= c->busy;
-	c->busy = busy;
-	c->asks = false;
-	c->life_ms = server_now_ms();
-	pthread_mutex_unlock(&l->lock);
-}
-
-/* Closes those that have been idle for at least so long.  Under the lock. */
-static void
-close_idle_connections(struct listener *l, long idle_ms)
-{
-	long long now = server_now_ms();
-
-	for (struct connection *c = l->connections; c != NULL; c = c->next)
-		if (!c->busy && c->fd != -1 && now - c->life_ms >= idle_ms)
-			shutdown(c->fd, SHUT_RDWR);
-}
-
-/*
- * Closes those that ask nothing.  A request may have come that its thread has
- * not read yet: such a connection is left alone, and of the others the reading
- * side is closed, which on Linux loses nothing that comes before the library
- * sees it.  Under the lock.
- */
-static void
-let_idle_go(struct listener *l)
-{
-	char byte;
-
-	for (struct connection *c = l->connections; c != NULL; c = c->next)
-		if (!c->busy && !c->asks && c->fd != -1 &&
-		    recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
-			shutdown(c->fd, SHUT_RD);
 }
 
 /* After the last request of a while: what it left behind goes back. */
@@ -219,9 +138,9 @@ reap(void *cookie)
 		struct settings *s = server_settings(l->server);
 		struct timespec at;
 
-		close_idle_connections(l, s->request_timeout_ms);
-		settings_drop(s);
 		pthread_mutex_unlock(&l->lock);
+		connections_close_idle(&l->connections, s->request_timeout_ms);
+		settings_drop(s);
 		rest(l);
 		pthread_mutex_lock(&l->lock);
 		clock_gettime(CLOCK_REALTIME, &at);
@@ -257,11 +176,8 @@ on_first_line(void *cookie, const char *url, struct MHD_Connection *connection)
 	struct connection *c = connection_of(connection);
 
 	(void)url;
-	if (c != NULL) {
-		pthread_mutex_lock(&l->lock);
-		c->asks = true;
-		pthread_mutex_unlock(&l->lock);
-	}
+	if (c != NULL)
+		connections_mark_asking(&l->connections, c);
 	return NULL; /* no exchange yet */
 }
 
@@ -275,10 +191,11 @@ begin_exchange(struct listener *l, struct connection *c, struct exchange *x)
 	int rc;
 
 	fault_clear(&why);
-	if (draining || c->over)
+	if (draining || connection_is_over(c))
 		exchange_add_header(x, "connection", "close");
-	rc = c->over ? admit_refuse_overload(&why)
-		     : admit(x, draining && c->has_asked, &a, &why);
+	rc = connection_is_over(c)
+		 ? admit_refuse_overload(&why)
+		 : admit(x, draining && connection_has_asked(c), &a, &why);
 	if (rc == 0) {
 		exchange_expect_body(x, a.body_bytes);
 		return MHD_YES;
@@ -322,7 +239,7 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 	if (x == NULL) {
 		if ((c = connection_of(connection)) == NULL)
 			return MHD_NO;
-		mark_busy(l, c, true);
+		connections_mark_busy(&l->connections, c, true);
 		*context = x = exchange_new(
 		    connection, method, url, server_settings(l->server));
 		return x == NULL ? MHD_NO : begin_exchange(l, c, x);
@@ -330,7 +247,7 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 	if (*upload_len > 0) {
 		if (atomic_load(&l->server->draining) &&
 		    (c = connection_of(connection)) != NULL)
-			mark_busy(l, c, true);
+			connections_mark_busy(&l->connections, c, true);
 		return continue_exchange(l, x, upload, upload_len);
 	}
 	if (exchange_was_refused_early(x))
@@ -361,7 +278,7 @@ on_completed(void *cookie, struct MHD_Connection *connection, void **context,
 	exchange_free(x);
 	*context = NULL;
 	if (c != NULL)
-		mark_busy(l, c, false);
+		connections_mark_busy(&l->connections, c, false);
 }
 
 /* Paths are compared as they came: decoding would let %00 cut them. */
@@ -476,6 +393,7 @@ listener_start(struct settings *s, int fd, bool is_shared, struct fault *why)
 		fault_no_memory(why);
 		return NULL;
 	}
+	connections_init(&l->connections);
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->stop, NULL);
 	l->fd = fd;
@@ -548,9 +466,7 @@ static void
 close_listening(struct listener *l)
 {
 	MHD_quiesce_daemon(l->daemon); /* the library takes in no more */
-	pthread_mutex_lock(&l->lock);
-	l->n_let_in = l->n_told;
-	pthread_mutex_unlock(&l->lock);
+	l->n_let_in = connections_ever(&l->connections);
 	let_in_waiting(l);
 	if (!l->is_shared)
 		bind_refuse(l->fd);
@@ -566,38 +482,8 @@ close_listening(struct listener *l)
 static bool
 has_newcomers(struct listener *l)
 {
-	long long since = server_now_ms() - NEWCOMER_MS;
-	bool found;
-
-	pthread_mutex_lock(&l->lock);
-	found = l->n_told < l->n_let_in;
-	for (struct connection *c = l->connections; c != NULL; c = c->next)
-		found |= !c->busy && !c->has_asked && c->life_ms > since;
-	pthread_mutex_unlock(&l->lock);
-	return found;
-}
-
-/*
- * Whether connections are left; `life_ms` becomes the last sign of an
- * exchange, if later.  Once none runs the idle ones go, too: until then they
- * are told to try again elsewhere.
- */
-static bool
-has_connections(struct listener *l, long long *life_ms)
-{
-	bool busy = false, left;
-
-	pthread_mutex_lock(&l->lock);
-	for (struct connection *c = l->connections; c != NULL; c = c->next) {
-		busy |= c->busy;
-		if (c->busy && c->life_ms > *life_ms)
-			*life_ms = c->life_ms;
-	}
-	if (!busy)
-		let_idle_go(l);
-	left = l->connections != NULL;
-	pthread_mutex_unlock(&l->lock);
-	return left;
+	return connections_ever(&l->connections) < l->n_let_in ||
+	       connections_have_newcomers(&l->connections, NEWCOMER_MS);
 }
 
 /*
@@ -618,7 +504,7 @@ let_requests_end(struct listener *l, long long end, int wake_fd)
 			return false;
 		if (server_is_busy(l->server))
 			life = server_now_ms();
-	} while (has_connections(l, &life) &&
+	} while (connections_are_left(&l->connections, &life) &&
 		 server_now_ms() < (life < end ? life : end) + LEAVE_GRACE_MS);
 	return true;
 }
@@ -634,9 +520,7 @@ listener_drain(struct listener *l, long timeout_ms, int wake_fd)
 	while (has_newcomers(l) && server_now_ms() < now + NEWCOMER_MS &&
 	       poll(&p, 1, DRAIN_LOOK_MS) == 0)
 		continue;
-	pthread_mutex_lock(&l->lock);
-	let_idle_go(l);
-	pthread_mutex_unlock(&l->lock);
+	connections_let_idle_go(&l->connections);
 	if (!let_requests_end(l, end, wake_fd)) {
 		server_cancel_jobs(l->server);
 		server_wait_idle(l->server, CANCEL_GRACE_MS, -1);
@@ -659,5 +543,6 @@ listener_stop(struct listener *l)
 	server_free(l->server);
 	pthread_cond_destroy(&l->stop);
 	pthread_mutex_destroy(&l->lock);
+	connections_clear(&l->connections);
 	free(l);
 }
