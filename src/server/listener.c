@@ -67,7 +67,7 @@ struct listener {
 	unsigned n_let_in; /* at a drain: so many will have come by then */
 	pthread_t reaper;
 	pthread_mutex_t lock; /* of `reaping` */
-	pthread_cond_t stop; /* with the lock: the reaper is to end */
+	pthread_cond_t stop;  /* with the lock: the reaper is to end */
 	bool reaping;
 	bool was_busy;	  /* the reaper's own: since its last look */
 	long long say_ms; /* the accepting thread's own: not before that */
