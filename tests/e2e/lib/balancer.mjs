@@ -65,7 +65,9 @@ export async function startBalancer(ports) {
 			rows.slice(1).map((r) => [r.split(',')[1], r.split(',')[at]]),
 		);
 	}
-	await until(() => existsSync(admin) || exit !== null, 5000, 'haproxy');
+	// The socket's file is there before it listens.
+	const answers = () => ask(admin, 'show info').catch(() => exit !== null);
+	await until(answers, 5000, 'haproxy');
 	assert.equal(exit, null, log);
 	return {
 		url: `http://127.0.0.1:${port}`,
