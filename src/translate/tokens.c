@@ -128,19 +128,31 @@ is_odd_word(const unsigned char *p)
 	return ((word | (slash - ones)) & ones * 0x80) != 0;
 }
 
+/* The first byte that is not ASCII or is a backslash. */
+static const unsigned char *
+skip_ascii(const unsigned char *p, const unsigned char *end)
+{
+	while (end - p >= 8 && !is_odd_word(p))
+		p += 8;
+	while (p < end && *p < 0x80 && *p != '\\')
+		p++;
+	return p;
+}
+
 static void
 measure(const struct text *text, struct text_size *size)
 {
-	const unsigned char *p = text->at, *end = text->end;
+	const unsigned char *p = text->at, *end = text->end, *odd;
 
 	*size = (struct text_size){ 0 };
 	while (p < end) {
-		if (end - p >= 8 && !is_odd_word(p)) {
-			size->bytes += 8;
-			p += 8;
-		} else if (*p >= 0x80) {
+		odd = skip_ascii(p, end);
+		size->bytes += odd - p;
+		if ((p = odd) == end)
+			break;
+		if (*p >= 0x80) {
 			p += add_wide(size, p, (size_t)(end - p));
-		} else if (*p == '\\' && text->is_escaped) {
+		} else if (text->is_escaped) {
 			p += add_escape(size, p, (size_t)(end - p));
 		} else {
 			size->bytes++;
