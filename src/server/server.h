@@ -36,7 +36,7 @@ struct server {
 	unsigned n_jobs;
 	bool had_job;		    /* since server_is_busy() was asked */
 	struct relay *spare_relays; /* under lock, relaying.c's own */
-	unsigned n_spare_relays;
+	int n_spare_relays;
 
 	struct upstream *upstream;
 	struct watch *watch;
