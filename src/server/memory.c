@@ -21,8 +21,8 @@
 #define KEEP_BYTES (128 * 1024)
 
 /*
- * Threads that share an arena wait for each other: two instead of sixteen made
- * a plain request a quarter dearer.  But each takes 64 MiB of the address
+ * Threads that share an arena wait for each other: two instead of sixteen make
+ * a plain request a tenth dearer.  But each takes 64 MiB of the address
  * space; where that is limited, stacks need it more.
  */
 static int
