@@ -14,6 +14,7 @@ struct connection {
 	bool busy;	   /* an exchange runs on it */
 	bool has_asked;	   /* before that one */
 	bool over;	   /* came in over the limit */
+	bool is_let_go;	   /* its reading side was closed here */
 	long long life_ms; /* the last sign of it; pieces of bodies are signs
 			    * while the server drains */
 };
@@ -84,6 +85,12 @@ connection_is_over(const struct connection *c)
 }
 
 bool
+connection_is_let_go(const struct connection *c)
+{
+	return c->is_let_go;
+}
+
+bool
 connection_has_asked(const struct connection *c)
 {
 	return c->has_asked;
@@ -132,8 +139,10 @@ let_idle_go(struct connections *all)
 
 	for (struct connection *c = all->list; c != NULL; c = c->next)
 		if (!c->busy && !c->asks && c->fd != -1 &&
-		    recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+		    recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
+			c->is_let_go = true;
 			shutdown(c->fd, SHUT_RD);
+		}
 }
 
 void

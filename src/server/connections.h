@@ -31,6 +31,9 @@ void connections_remove(struct connections *all, struct connection *c);
 unsigned connections_ever(struct connections *all);
 
 bool connection_is_over(const struct connection *c); /* the limit */
+/* Its reading side was closed here, so that its end tells nothing of the
+ * client; for its own thread, once it is marked as busy. */
+bool connection_is_let_go(const struct connection *c);
 /* Before the exchange that runs on it. */
 bool connection_has_asked(const struct connection *c);
 

@@ -38,7 +38,7 @@ struct exchange {
 	struct settings *settings;
 	char id[32];
 	const char *path; /* behind the method */
-	int fd;
+	int fd, watched_fd;
 	long long started_ms;
 	struct buf body;
 	size_t body_bytes; /* came in */
@@ -80,6 +80,7 @@ exchange_new(struct MHD_Connection *connection, const char *method,
 	info = MHD_get_connection_info(
 	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	x->fd = info != NULL ? info->connect_fd : -1;
+	x->watched_fd = x->fd;
 	return x;
 }
 
@@ -217,6 +218,18 @@ int
 exchange_fd(const struct exchange *x)
 {
 	return x->fd;
+}
+
+int
+exchange_watched_fd(const struct exchange *x)
+{
+	return x->watched_fd;
+}
+
+void
+exchange_leave_unwatched(struct exchange *x)
+{
+	x->watched_fd = -1;
 }
 
 long long

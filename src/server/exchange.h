@@ -40,6 +40,8 @@ int exchange_status(const struct exchange *x); /* of the answer; 0: none yet */
  * sees to it. */
 bool exchange_claim_log(struct exchange *x);
 int exchange_fd(const struct exchange *x);		 /* client's socket */
+/* The same for watch_add(); -1 if there is nothing to be seen on it. */
+int exchange_watched_fd(const struct exchange *x);
 long long exchange_started_ms(const struct exchange *x); /* monotonic */
 /* The settings as they were when the request came; borrowed. */
 const struct settings *exchange_settings(const struct exchange *x);

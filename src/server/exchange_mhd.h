@@ -18,6 +18,9 @@ struct exchange *exchange_new(struct MHD_Connection *connection,
 /* Runs the pipe's `done`, then frees. */
 void exchange_free(struct exchange *x);
 
+/* The end of what the client sends says nothing of whether it is there. */
+void exchange_leave_unwatched(struct exchange *x);
+
 /* The announced length of the body. */
 void exchange_expect_body(struct exchange *x, size_t len);
 

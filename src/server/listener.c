@@ -242,7 +242,11 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 		connections_mark_busy(&l->connections, c, true);
 		*context = x = exchange_new(
 		    connection, method, url, server_settings(l->server));
-		return x == NULL ? MHD_NO : begin_exchange(l, c, x);
+		if (x == NULL)
+			return MHD_NO;
+		if (connection_is_let_go(c))
+			exchange_leave_unwatched(x);
+		return begin_exchange(l, c, x);
 	}
 	if (*upload_len > 0) {
 		if (atomic_load(&l->server->draining) &&

@@ -130,14 +130,14 @@ begin(struct visit *v, struct server *server, struct exchange *x)
 		return -1;
 	}
 	server_add_job(server, &v->job);
-	(void)watch_add(server->watch, exchange_fd(x), &v->cancel);
+	(void)watch_add(server->watch, exchange_watched_fd(x), &v->cancel);
 	return 0;
 }
 
 static void
 end(struct visit *v)
 {
-	watch_remove(v->server->watch, exchange_fd(v->x), &v->cancel);
+	watch_remove(v->server->watch, exchange_watched_fd(v->x), &v->cancel);
 	if (v->found)
 		exchange_answer(v->x, 200, "application/json", &v->body);
 	else

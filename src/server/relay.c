@@ -42,9 +42,9 @@ answer_message(struct relay *r)
 static void
 serve_plain(struct relay *r)
 {
-	watch_add(r->server->watch, r->client_fd, &r->cancel);
+	watch_add(r->server->watch, r->watched_fd, &r->cancel);
 	relaying_run(r);
-	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	watch_remove(r->server->watch, r->watched_fd, &r->cancel);
 	if (!r->attempts.client_gone)
 		answer_message(r);
 	relaying_end(r);
@@ -97,10 +97,10 @@ count(struct relay *r)
 	struct attempts *a = &r->attempts;
 	int64_t tokens;
 
-	watch_add(r->server->watch, r->client_fd, &r->cancel);
+	watch_add(r->server->watch, r->watched_fd, &r->cancel);
 	tokens = asking_count(r->server, r->settings, a->translation.body,
 	    a->client_key, &r->cancel);
-	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	watch_remove(r->server->watch, r->watched_fd, &r->cancel);
 	if (tokens == -1)
 		return a->translation.terms.input_tokens;
 	scales_learn(r->server->scales, a->context.model, a->estimate, tokens);

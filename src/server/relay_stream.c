@@ -117,7 +117,7 @@ leave(struct relay *r)
 	pthread_mutex_lock(&r->lock);
 	r->has_left = true;
 	pthread_mutex_unlock(&r->lock);
-	watch_remove(r->server->watch, r->client_fd, &r->cancel);
+	watch_remove(r->server->watch, r->watched_fd, &r->cancel);
 }
 
 /* On the connection's thread: the last byte went out, or the client left. */
@@ -172,7 +172,7 @@ relay_stream(struct relay *r)
 	struct exchange *x = r->exchange;
 	bool works;
 
-	watch_add(r->server->watch, r->client_fd, &r->cancel);
+	watch_add(r->server->watch, r->watched_fd, &r->cancel);
 	if (!(works = start_work(r) == 0))
 		relaying_end(r);
 	if (works && wait_for_decision(r) == RELAY_STREAMING) {

@@ -101,6 +101,7 @@ relaying_new(struct server *server, struct exchange *x)
 	r->exchange = x;
 	exchange_claim_log(x); /* relaying_end() */
 	r->client_fd = exchange_fd(x);
+	r->watched_fd = exchange_watched_fd(x);
 	memcpy(r->request_id, exchange_id(x), strlen(exchange_id(x)) + 1);
 	r->flight = (struct journal_flight){
 		.id = r->request_id,

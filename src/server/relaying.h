@@ -26,7 +26,7 @@ struct relay {
 	struct server *server;
 	struct settings *settings;
 	struct exchange *exchange; /* only on the connection's thread */
-	int client_fd;
+	int client_fd, watched_fd;
 	/* The worker's own: the exchange may end before it does. */
 	struct buf body;
 	char *client_key, *session_id, *asked_model; /* or NULL */
