@@ -112,8 +112,9 @@ $(B)/%.a:
 
 # What runs for every event and every byte of a body is compiled to be fast,
 # the rest to be small.
-HOT = $(addprefix wire/,buf jsonprint jsonscan sse utf8) \
-	translate/reply/repeat server/stream_pipe
+HOT = $(addprefix wire/,buf json jsonprint jsonscan jsontree sse utf8) \
+	translate/dialect/dialect translate/models translate/reply/repeat \
+	server/stream_pipe
 SMALL := $(shell echo | $(CC) -Oz -E - >/dev/null 2>&1 && echo -Oz || echo -Os)
 ifneq (,$(findstring -O2,$(CFLAGS)))
 $(filter-out $(HOT:%=$(B)/src/%.o),$(CORE_OBJ) $(SERVER_OBJ) $(APP_OBJ)): \

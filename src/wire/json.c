@@ -130,9 +130,11 @@ plant(const struct json_doc *doc, const struct json_scan *scan, char *strings)
 		const struct json_place *place = &scan->places[i];
 		const char *at = doc->text + place->offset;
 
-		item->type = type_of(*at);
-		item->valuedouble = place->offset;
-		item->valueint = (int)place->len;
+		*item = (cJSON){
+			.type = type_of(*at),
+			.valuedouble = place->offset,
+			.valueint = (int)place->len,
+		};
 		while (parent != NULL && at >= end_of(doc, parent))
 			parent = leave(parent);
 		if (parent != NULL)
@@ -166,7 +168,6 @@ build(struct json_doc *doc, const struct json_scan *scan, struct fault *why)
 	if (doc->root == NULL)
 		return fault_no_memory(why);
 	doc->has_nul_key = scan->has_nul_key;
-	memset(doc->root, 0, n * sizeof(cJSON));
 	plant(doc, scan, (char *)(doc->root + n));
 	return 0;
 }
