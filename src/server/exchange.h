@@ -39,7 +39,7 @@ int exchange_status(const struct exchange *x); /* of the answer; 0: none yet */
 /* Each request gets one line of the log: true for the first to ask, who then
  * sees to it. */
 bool exchange_claim_log(struct exchange *x);
-int exchange_fd(const struct exchange *x);		 /* client's socket */
+int exchange_fd(const struct exchange *x); /* client's socket */
 /* The same for watch_add(); -1 if there is nothing to be seen on it. */
 int exchange_watched_fd(const struct exchange *x);
 long long exchange_started_ms(const struct exchange *x); /* monotonic */
