@@ -199,22 +199,28 @@ is_end_mark(struct json_slice data)
 	return data.len == 6 && memcmp(data.text, "[DONE]", 6) == 0;
 }
 
+/* Takes a chunk that is like the one before it; false if it is another. */
+static bool
+take_repeat(struct stream *s, struct json_slice data)
+{
+	struct json_slice body;
+
+	if (!repeat_is(&s->repeat, data, &body))
+		return false;
+	answer_repeat(&s->answer, body, s->repeat.form);
+	return true;
+}
+
 /* One event's data, or one line of it. */
 static enum stream_state
 read_data(struct stream *s, struct json_slice data, bool *is_read)
 {
-	struct json_slice body;
-
 	if (is_end_mark(data)) {
 		*is_read = true;
 		return end(s);
 	}
-	if (repeat_is(&s->repeat, data, &body)) {
-		*is_read = true;
-		answer_repeat(&s->answer, body, s->repeat.form);
-	} else {
-		*is_read = read_json(s, data.text, data.len) != 0;
-	}
+	*is_read =
+	    take_repeat(s, data) || read_json(s, data.text, data.len) != 0;
 	return settle(s);
 }
 
@@ -318,12 +324,11 @@ sniff(struct stream *s, const char *bytes, size_t len)
 static size_t
 push_repeat(struct stream *s, const char *bytes, size_t len)
 {
-	struct json_slice data, body;
+	struct json_slice data;
 	size_t taken = sse_peek(&s->sse, bytes, len, &data.text, &data.len);
 
-	if (taken == 0 || !repeat_is(&s->repeat, data, &body))
+	if (taken == 0 || !take_repeat(s, data))
 		return 0;
-	answer_repeat(&s->answer, body, s->repeat.form);
 	settle(s);
 	return taken;
 }
